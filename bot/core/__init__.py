@@ -1,0 +1,1 @@
+"""Floor 0: the domain's words. Imports nothing of ours."""

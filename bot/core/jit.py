@@ -1,0 +1,83 @@
+"""Numba, configured once: cache keyed by all kernel sources, no GIL, IEEE arithmetic.
+
+numba keys its on-disk cache by the file that holds a function, so a change in
+a helper in *another* file would run stale machine code. The cache folder is
+therefore named after a hash of every kernel source (each module that imports
+this one) and of the numba and numpy versions. Import this module before numba.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_MARK = b"bot.core.jit"
+
+
+def kernel_sources() -> list[Path]:
+    """Every module of the package that compiles something, in a fixed order."""
+    return [p for p in sorted(_PACKAGE.rglob("*.py")) if _MARK in p.read_bytes()]
+
+
+def kernel_hash() -> str:
+    """Hash of all kernel sources and of what compiles them."""
+    digest = blake2b(digest_size=8)
+    for path in kernel_sources():
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
+        digest.update(path.read_bytes())
+    for part in (version("numba"), version("numpy"), sys.implementation.cache_tag):
+        digest.update(str(part).encode())
+    return digest.hexdigest()
+
+
+def cache_root() -> Path:
+    """Per-user folder of compiled kernels: LOPSIDE_CACHE, XDG_CACHE_HOME or ~/.cache."""
+    own = os.environ.get("LOPSIDE_CACHE")
+    if own:
+        return Path(own) / "kernels"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "lopside" / "kernels"
+
+
+CACHE_DIR = cache_root() / kernel_hash()
+os.environ["NUMBA_CACHE_DIR"] = str(CACHE_DIR)
+
+import numba  # noqa: E402  (the cache folder must be named before numba is imported)
+from llvmlite import ir  # noqa: E402
+from numba import types  # noqa: E402
+from numba.extending import intrinsic  # noqa: E402
+
+numba.config.CACHE_DIR = str(CACHE_DIR)
+
+
+def njit(*args: Any, **options: Any) -> Any:
+    """`numba.njit` with our settings; `inline="always"` for the hot path's small helpers."""
+    settings = {"cache": True, "nogil": True, "error_model": "numpy", **options}
+    if args and callable(args[0]):
+        return numba.njit(**settings)(args[0])
+    return numba.njit(*args, **settings)
+
+
+@intrinsic
+def trailing_zeros(typingctx, word):  # type: ignore[no-untyped-def]
+    """Index of the lowest set bit of a nonzero uint64."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), codegen
+
+
+@intrinsic
+def leading_zeros(typingctx, word):  # type: ignore[no-untyped-def]
+    """63 minus the index of the highest set bit of a nonzero uint64."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), codegen

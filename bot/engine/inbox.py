@@ -1,0 +1,76 @@
+"""The inbox: whatever arrives gets the next `seq`, and that order is the only one.
+
+The shell puts frames and timers in as they come; one consumer takes them out,
+numbers them, and never splits a message: a timer that arrives while a message
+is half in waits for its commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.market.events import EVENT, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A scheduler's tick: due time, and when it arrived, ns of stream time."""
+
+    due_ns: int
+    arrived_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing more will come."""
+
+
+Item = np.ndarray | Timer | End
+
+
+class Inbox:
+    """A bounded queue between the world and the engine; `put` waits when the engine is behind."""
+
+    def __init__(self, capacity: int = 4096) -> None:
+        self._queue: asyncio.Queue[Item] = asyncio.Queue(capacity)
+        self.most_waiting = 0
+
+    async def put(self, item: Item) -> None:
+        await self._queue.put(item)
+        self.most_waiting = max(self.most_waiting, self._queue.qsize())
+
+    async def get(self) -> Item:
+        return await self._queue.get()
+
+    def waiting(self) -> int:
+        return self._queue.qsize()
+
+
+class Numbering:
+    """Gives every row the next `seq` and a receive time that never goes back."""
+
+    def __init__(self, last_seq: int = 0, last_ns: int = 0) -> None:
+        self.last_seq = last_seq
+        self.last_ns = last_ns
+
+    def rows(self, rows: np.ndarray) -> np.ndarray:
+        """A numbered copy of a frame's rows."""
+        rows = rows.copy()
+        rows["seq"] = np.arange(self.last_seq + 1, self.last_seq + 1 + rows.size)
+        clamped = np.maximum(rows["recv_ns"], self.last_ns)
+        rows["recv_ns"] = np.maximum.accumulate(clamped) if rows.size else clamped
+        if rows.size:
+            self.last_seq = int(rows["seq"][-1])
+            self.last_ns = int(rows["recv_ns"][-1])
+        return rows
+
+    def timer(self, timer: Timer) -> np.ndarray:
+        """A numbered TIMER row."""
+        row = np.zeros(1, EVENT)
+        row["kind"] = Kind.TIMER
+        row["recv_ns"] = timer.arrived_ns
+        row["ref"] = timer.due_ns
+        return self.rows(row)

@@ -1,0 +1,287 @@
+"""The compiled loop: one function that every row passes, live and replayed alike.
+
+`advance` applies rows in order until they end or until Python is needed. It is
+called with the rows of one frame when live and with millions when replaying;
+where a batch ends changes nothing. The stages live on their own floors: the
+ladder and trust in `market`, flow and walls in `signals`, our own orders
+against the flow in `execution.matching`, armed conditions in `sentinels`.
+
+Time is the receive time of the row at hand. Whatever falls due between two
+messages (a timer, our orders reaching the venue, its reports reaching us) is
+dealt with before the next message, in the order of its due time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from bot.core.jit import njit
+from bot.engine import sentinels as watching
+from bot.engine.sentinels import Sentinels, new_sentinels
+from bot.execution import matching
+from bot.execution.matching import Matching
+from bot.market import book as ladder
+from bot.market import trust
+from bot.market.book import Books
+from bot.market.events import Flag, Kind
+from bot.market.heads import OK, new_heads
+from bot.market.instruments import Instrument
+from bot.market.venue_clock import VENUE_CLOCK, corrected_ns
+from bot.signals import flow
+from bot.signals.state import Signals, new_signals
+
+FOREVER = np.int64(2**62)
+
+
+class Stop(IntEnum):
+    """Why `advance` returned."""
+
+    END = 0  # all rows applied
+    TIMER = 1  # a generated timer is due; the row at hand is not applied
+    TIMER_ROW = 2  # a TIMER row of the stream was applied
+    REPORTS = 3  # the venue's reports are due; the row at hand is not applied
+    SENTINEL = 4  # sentinels fired at the row just applied
+    GROW = 5  # the ladder needs room for the row at hand
+    COMMIT = 6  # a ladder commit was applied and stopping there was asked for
+    BAD_ROW = 7  # the row at hand cannot be: unknown kind, market or price
+    READING = 8  # a rare row was applied that Python may want to see (gap, loss, status, instrument)
+
+
+class Ctl(IntEnum):
+    """Fields of the control array."""
+
+    NOW = 0  # time of the last record, ns
+    NEXT_TIMER = 1  # due time of the next generated timer, FOREVER when the stream brings its own
+    STOP = 2
+    IN_MESSAGE = 3  # 1 between the first row of a message and its commit
+    AT_COMMIT = 4  # 1: return after every ladder commit
+    TIMER_DUE = 5  # due time of the timer that stopped the loop
+    ROWS = 6  # rows applied
+    T_CORR = 7  # corrected venue time of the current message
+    SEQ = 8  # of the last applied row
+    MARKET = 9  # of the row that stopped the loop
+
+
+_NOW, _NEXT_TIMER, _STOP, _IN_MESSAGE, _AT_COMMIT, _TIMER_DUE, _ROWS, _T_CORR, _SEQ, _MARKET = (
+    int(c) for c in Ctl
+)
+_LEVEL, _COMMIT, _TRADE, _BBO = int(Kind.LEVEL), int(Kind.COMMIT), int(Kind.TRADE), int(Kind.BBO)
+_SNAPSHOT, _TIMER, _MARK, _INDEX = int(Kind.SNAPSHOT), int(Kind.TIMER), int(Kind.MARK), int(Kind.INDEX)
+_FUNDING, _OPEN_INTEREST, _GAP = int(Kind.FUNDING), int(Kind.OPEN_INTEREST), int(Kind.GAP)
+_LAST_KIND = int(max(Kind))
+_F_SNAPSHOT, _F_BBO, _F_NOT_MARKET = int(Flag.SNAPSHOT), int(Flag.BBO), int(Flag.NOT_MARKET)
+_DUE, _REPORT = 0, 1  # of Matching.clock
+_STOP_END, _STOP_TIMER, _STOP_TIMER_ROW = int(Stop.END), int(Stop.TIMER), int(Stop.TIMER_ROW)
+_STOP_REPORTS, _STOP_SENTINEL, _STOP_GROW = int(Stop.REPORTS), int(Stop.SENTINEL), int(Stop.GROW)
+_STOP_COMMIT, _STOP_BAD_ROW, _STOP_READING = int(Stop.COMMIT), int(Stop.BAD_ROW), int(Stop.READING)
+
+
+class State(NamedTuple):
+    """Everything the loop knows. Arrays only: a checkpoint is a copy of them."""
+
+    ctl: np.ndarray  # (len(Ctl),) int64
+    books: Books
+    heads: np.ndarray  # (M,) HEAD
+    clocks: np.ndarray  # (V,) VENUE_CLOCK
+    signals: Signals
+    matching: Matching
+    sentinels: Sentinels
+
+
+def new_state(
+    instruments: Sequence[Instrument], *, mt: Matching | None = None, max_tick: int = 1 << 20
+) -> State:
+    """A cold state for markets in table order. `mt`: the paper venue's tables, else idle ones."""
+    heads = new_heads(instruments)
+    markets = len(instruments)
+    ctl = np.zeros(len(Ctl), np.int64)
+    ctl[Ctl.NEXT_TIMER] = FOREVER
+    return State(
+        ctl=ctl,
+        books=ladder.new_books(markets, max_tick),
+        heads=heads,
+        clocks=np.zeros(int(heads["venue"].max(initial=0)) + 1, VENUE_CLOCK),
+        signals=new_signals(markets),
+        matching=mt if mt is not None else matching.new_matching(markets),
+        sentinels=new_sentinels(markets),
+    )
+
+
+@njit
+def _before_message(st, recv_ns, exch_ns, venue, market):
+    """What falls due before a message is applied; returns why Python is needed, or END."""
+    ctl = st.ctl
+    clock = st.matching.clock
+    timer = ctl[_NEXT_TIMER]
+    if recv_ns >= timer:
+        if timer >= clock[_DUE]:
+            matching.on_arrivals(st.matching, st.books, st.heads, timer)
+        if timer >= clock[_REPORT]:
+            ctl[_NOW] = max(ctl[_NOW], clock[_REPORT])
+            return _STOP_REPORTS
+        ctl[_NOW] = max(ctl[_NOW], timer)
+        ctl[_TIMER_DUE] = timer
+        return _STOP_TIMER
+    t_corr = corrected_ns(st.clocks, venue, recv_ns, exch_ns)
+    ctl[_T_CORR] = t_corr
+    if t_corr >= clock[_DUE]:
+        matching.on_arrivals(st.matching, st.books, st.heads, t_corr)
+    if recv_ns >= clock[_REPORT]:
+        ctl[_NOW] = max(ctl[_NOW], clock[_REPORT])
+        return _STOP_REPORTS
+    ctl[_NOW] = recv_ns
+    if recv_ns >= st.signals.next_grid_ns[market]:
+        flow.on_grid(st.signals, st.books, st.heads, market, recv_ns)
+    return _STOP_END
+
+
+@njit
+def _after_commit(st, row, market):
+    """A whole book message is in: judge the ladder, then let the stages see it."""
+    ctl = st.ctl
+    head = st.heads[market]
+    ladder.settle(st.books, market)
+    head.update_id = row.ref
+    if row.flags & _F_SNAPSHOT:
+        head.synced = 1
+    trust.judge(st.books, st.heads, market, ctl[_NOW])
+    if head.status == OK and head.synced:
+        flow.on_commit(st.signals, st.books, st.heads, market, ctl[_NOW])
+    if st.matching.watch[market] != 0:
+        matching.on_commit(st.matching, st.books, st.heads, market, ctl[_T_CORR])
+    if st.sentinels.armed[market] != 0:
+        watching.check_commit(st.sentinels, st.books, market)
+
+
+@njit
+def _trade(st, row, market):
+    head = st.heads[market]
+    if row.flags & _F_NOT_MARKET:
+        head.not_market += 1
+        return
+    head.trade_price = row.price
+    head.trade_ns = st.ctl[_NOW]
+    head.trades += 1
+    trust.note_print(st.books, st.heads, market, row.price, st.ctl[_NOW])
+    flow.on_trade(st.signals, st.heads, market, row.side, row.price, row.value, st.ctl[_NOW])
+    if st.matching.watch[market] != 0:
+        matching.on_trade(
+            st.matching, st.books, st.heads, market, row.side, row.price, row.value, st.ctl[_T_CORR]
+        )
+    if st.sentinels.armed[market] != 0:
+        watching.check_price(st.sentinels, market, np.float64(row.price))
+
+
+@njit
+def _rare(st, row, market):
+    """Rows that come at most a few times a second. Returns why Python is needed, or END."""
+    head = st.heads[market]
+    kind = row.kind
+    if kind == _MARK:
+        head.mark = row.value
+        head.mark_ns = st.ctl[_NOW]
+        if st.matching.watch[market] != 0:
+            matching.on_mark(st.matching, st.books, st.heads, market, st.ctl[_T_CORR])
+        if st.sentinels.armed[market] != 0:
+            watching.check_price(st.sentinels, market, row.value / head.tick_size)
+    elif kind == _INDEX:
+        head.index = row.value
+    elif kind == _FUNDING:
+        head.funding_rate = row.value
+        head.funding_ns = row.ref
+    elif kind == _OPEN_INTEREST:
+        head.open_interest = row.value
+    elif kind == _GAP:
+        head.synced = 0
+        head.gaps += 1
+        head.gap_ns = st.ctl[_NOW]
+        flow.on_reset(st.signals, market)
+        return _STOP_READING
+    else:
+        return _STOP_READING
+    return _STOP_END
+
+
+@njit
+def advance(st, rows, start):
+    """Apply rows[start:] until the end or until Python is needed.
+
+    Returns the index of the first row not applied; `ctl[STOP]` says why it
+    stopped. Rows of one message must be contiguous; a batch may end anywhere.
+    """
+    ctl = st.ctl
+    heads = st.heads
+    books = st.books
+    watch = st.matching.watch
+    in_message = ctl[_IN_MESSAGE]
+    stop = _STOP_END
+    i = start
+    n = rows.size
+    while i < n:
+        row = rows[i]
+        kind = row.kind
+        market = np.int64(row.market)
+        if market >= heads.size or kind == 0 or kind > _LAST_KIND:
+            stop = _STOP_BAD_ROW
+            break
+        if in_message == 0:
+            recv_ns = max(row.recv_ns, ctl[_NOW])
+            stop = _before_message(st, recv_ns, row.exch_ns, heads[market].venue, market)
+            if stop != _STOP_END:
+                break
+            heads[market].recv_ns = recv_ns
+            heads[market].exch_ns = row.exch_ns
+        if kind == _LEVEL:
+            in_message = 1
+            side = 0 if row.side > 0 else 1
+            before = ladder.set_level(books, market, side, row.price, row.value)
+            if before < 0.0:
+                stop = _STOP_GROW
+                break
+            if watch[market] != 0:
+                matching.on_level(st.matching, books, heads, market, side, row.price, before, row.value)
+        elif kind == _COMMIT:
+            in_message = 0
+            if not row.flags & _F_BBO:
+                _after_commit(st, row, market)
+                if ctl[_AT_COMMIT]:
+                    stop = _STOP_COMMIT
+        elif kind == _TRADE:
+            _trade(st, row, market)
+        elif kind == _BBO:
+            in_message = 1
+            head = heads[market]
+            if row.side > 0:
+                head.bbo_bid = row.price
+                head.bbo_bid_lots = row.value
+            else:
+                head.bbo_ask = row.price
+                head.bbo_ask_lots = row.value
+            head.bbo_ns = ctl[_NOW]
+        elif kind == _SNAPSHOT:
+            in_message = 1
+            heads[market].synced = 0
+            ladder.clear(books, market)
+            flow.on_reset(st.signals, market)
+        elif kind == _TIMER:
+            ctl[_TIMER_DUE] = row.ref
+            stop = _STOP_TIMER_ROW
+        else:
+            stop = _rare(st, row, market)
+        i += 1
+        if st.sentinels.fired[0] != 0:
+            stop = _STOP_SENTINEL
+        if stop != _STOP_END:
+            break
+    if i > start:
+        ctl[_SEQ] = rows[i - 1].seq
+    ctl[_ROWS] += i - start
+    ctl[_IN_MESSAGE] = in_message
+    ctl[_STOP] = stop
+    if i < n:
+        ctl[_MARKET] = rows[i].market
+    return i

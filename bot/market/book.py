@@ -1,0 +1,329 @@
+"""The ladder: every level of every book, in pages of 1,024 ticks.
+
+A market's side is a directory of pages; a page holds the lots of 1,024
+neighbouring ticks, a bitmap of the occupied ones and a sum per 64 ticks. Only
+visited pages exist, so far levels cost what near ones do, nothing is moved
+when the price runs away and nothing is ever dropped.
+
+Asks are stored under the complement of their tick (`key = tick ^ flip`), so
+that on both sides the best level has the highest key and every walk goes down.
+
+The ladder is built from snapshots and diffs only and judged at commits only.
+Lots are whole numbers in float64, so sums are exact in any order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bot.core.jit import leading_zeros, njit, trailing_zeros
+
+PAGE_BITS = 10
+PAGE = 1 << PAGE_BITS
+WORDS = PAGE >> 6  # bitmap words, and sums, a page
+
+BID, ASK = 0, 1
+EMPTY = -1
+NO_ROOM = -1.0
+
+_FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_ONE = np.uint64(1)
+
+
+class Books(NamedTuple):
+    """Ladders of M markets. All arrays are shared with the kernels and checkpointed as they are."""
+
+    directory: np.ndarray  # (M, 2, D) int32: page number, -1 none; D a power of two
+    lots: np.ndarray  # (P * PAGE,) float64
+    occupied: np.ndarray  # (P * WORDS,) uint64
+    sums: np.ndarray  # (P * WORDS,) float64
+    best: np.ndarray  # (M, 2) int64: highest occupied key at the last commit, -1 none
+    count: np.ndarray  # (M, 2) int64: occupied levels
+    pages: np.ndarray  # (1,) int64: pages in use
+
+
+def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 256) -> Books:
+    """Empty ladders; `max_tick` and `pages` are first sizes, `grow` enlarges both."""
+    slots = 1
+    while slots << PAGE_BITS <= max_tick:
+        slots *= 2
+    return Books(
+        directory=np.full((markets, 2, slots), -1, np.int32),
+        lots=np.zeros(pages * PAGE),
+        occupied=np.zeros(pages * WORDS, np.uint64),
+        sums=np.zeros(pages * WORDS),
+        best=np.full((markets, 2), EMPTY, np.int64),
+        count=np.zeros((markets, 2), np.int64),
+        pages=np.zeros(1, np.int64),
+    )
+
+
+def grow(books: Books, tick: int) -> Books:
+    """Room for `tick` and for at least one more page. Arrays are copied, keys stay valid."""
+    slots = books.directory.shape[2]
+    wider = slots
+    while wider << PAGE_BITS <= tick:
+        wider *= 2
+    if wider != slots:
+        directory = np.full((*books.directory.shape[:2], wider), -1, np.int32)
+        directory[:, BID, :slots] = books.directory[:, BID]
+        directory[:, ASK, wider - slots :] = books.directory[:, ASK]
+        best = books.best.copy()
+        asks = best[:, ASK]
+        best[:, ASK] = np.where(asks == EMPTY, EMPTY, asks + ((wider - slots) << PAGE_BITS))
+        books = books._replace(directory=directory, best=best)
+    held = books.lots.size >> PAGE_BITS
+    if books.pages[0] + 1 > held:
+        books = books._replace(
+            lots=np.concatenate([books.lots, np.zeros_like(books.lots)]),
+            occupied=np.concatenate([books.occupied, np.zeros_like(books.occupied)]),
+            sums=np.concatenate([books.sums, np.zeros_like(books.sums)]),
+        )
+    return books
+
+
+@njit
+def flip_of(books, side):
+    """What turns a tick of this side (BID 0, ASK 1) into its key and back."""
+    if side == ASK:
+        return (books.directory.shape[2] << PAGE_BITS) - 1
+    return 0
+
+
+@njit
+def set_level(books, market, side, tick, lots):
+    """Set the lots displayed at a tick (0 deletes); returns the lots before.
+
+    Returns NO_ROOM and changes nothing when the directory or the pages do not
+    suffice: the caller must `grow` and call again. `best` may point at an
+    emptied level until `settle` at the commit.
+    """
+    slots = books.directory.shape[2]
+    if tick >> PAGE_BITS >= slots:
+        return NO_ROOM
+    key = tick ^ (((slots << PAGE_BITS) - 1) & -side)
+    slot = key >> PAGE_BITS
+    page = np.int64(books.directory[market, side, slot])
+    if page < 0:
+        if lots == 0.0:
+            return 0.0
+        page = books.pages[0]
+        if (page + 1) << PAGE_BITS > books.lots.size:
+            return NO_ROOM
+        books.pages[0] = page + 1
+        books.directory[market, side, slot] = page
+    i = (page << PAGE_BITS) | (key & (PAGE - 1))
+    before = books.lots[i]
+    if lots == before:
+        return before
+    word = i >> 6
+    bit = _ONE << np.uint64(i & 63)
+    books.lots[i] = lots
+    books.sums[word] += lots - before
+    if lots != 0.0:
+        books.occupied[word] |= bit
+        if before == 0.0:
+            books.count[market, side] += 1
+        if key > books.best[market, side]:
+            books.best[market, side] = key
+    else:
+        books.occupied[word] &= ~bit
+        books.count[market, side] -= 1
+    return before
+
+
+@njit
+def settle(books, market):
+    """At a commit: move each side's best down to an occupied level."""
+    for side in range(2):
+        key = books.best[market, side]
+        if key >= 0 and lots_at_key(books, market, side, key) == 0.0:
+            books.best[market, side] = key_at_or_below(books, market, side, key)
+
+
+@njit
+def clear(books, market):
+    """Empty a market's ladder (a snapshot begins); its pages stay with it."""
+    for side in range(2):
+        for slot in range(books.directory.shape[2]):
+            page = np.int64(books.directory[market, side, slot])
+            if page >= 0:
+                books.lots[page << PAGE_BITS : (page + 1) << PAGE_BITS] = 0.0
+                books.occupied[page * WORDS : (page + 1) * WORDS] = np.uint64(0)
+                books.sums[page * WORDS : (page + 1) * WORDS] = 0.0
+        books.best[market, side] = EMPTY
+        books.count[market, side] = 0
+
+
+@njit
+def lots_at_key(books, market, side, key):
+    """Displayed lots at a key, 0 where there is no level."""
+    if key < 0 or key >> PAGE_BITS >= books.directory.shape[2]:
+        return 0.0
+    page = np.int64(books.directory[market, side, key >> PAGE_BITS])
+    if page < 0:
+        return 0.0
+    return books.lots[(page << PAGE_BITS) | (key & (PAGE - 1))]
+
+
+@njit
+def lots_at(books, market, side, tick):
+    """Displayed lots at a tick, 0 where there is no level."""
+    if tick < 0 or tick >> PAGE_BITS >= books.directory.shape[2]:
+        return 0.0
+    return lots_at_key(books, market, side, tick ^ flip_of(books, side))
+
+
+@njit
+def best_tick(books, market, side):
+    """Best price in ticks, -1 when the side is empty. Valid after a commit."""
+    key = books.best[market, side]
+    if key < 0:
+        return np.int64(EMPTY)
+    return key ^ flip_of(books, side)
+
+
+@njit
+def best_lots(books, market, side):
+    """Lots at the best price, 0 when the side is empty."""
+    return lots_at_key(books, market, side, books.best[market, side])
+
+
+@njit
+def key_at_or_below(books, market, side, key):
+    """Highest occupied key <= `key`, -1 when there is none; going down is away from the touch."""
+    if key < 0:
+        return np.int64(EMPTY)
+    slot = key >> PAGE_BITS
+    page = np.int64(books.directory[market, side, slot])
+    if page >= 0:
+        bit = key & 63
+        offset = (key & (PAGE - 1)) >> 6
+        word = books.occupied[page * WORDS + offset] & (_FULL >> np.uint64(63 - bit))
+        while True:
+            if word != 0:
+                return (slot << PAGE_BITS) + (offset << 6) + 63 - np.int64(leading_zeros(word))
+            offset -= 1
+            if offset < 0:
+                break
+            word = books.occupied[page * WORDS + offset]
+    slot -= 1
+    while slot >= 0:
+        page = np.int64(books.directory[market, side, slot])
+        if page >= 0:
+            for offset in range(WORDS - 1, -1, -1):
+                word = books.occupied[page * WORDS + offset]
+                if word != 0:
+                    return (slot << PAGE_BITS) + (offset << 6) + 63 - np.int64(leading_zeros(word))
+        slot -= 1
+    return np.int64(EMPTY)
+
+
+@njit
+def depth_to_key(books, market, side, key):
+    """Lots on all levels from the best down to `key`, inclusive.
+
+    Whole blocks of 64 ticks come from the kept sums, so a band of thousands of
+    ticks costs a few dozen additions.
+    """
+    top = books.best[market, side]
+    if top < 0 or key > top:
+        return 0.0
+    low = max(key, 0)
+    total = 0.0
+    block = top >> 6
+    last = low >> 6
+    while block >= last:
+        page = np.int64(books.directory[market, side, block >> (PAGE_BITS - 6)])
+        if page < 0:
+            # skip to the end of the missing page
+            block = ((block >> (PAGE_BITS - 6)) << (PAGE_BITS - 6)) - 1
+            continue
+        word = page * WORDS + (block & (WORDS - 1))
+        if block == last and low & 63:
+            bits = books.occupied[word] & (_FULL << np.uint64(low & 63))
+            while bits != 0:
+                total += books.lots[(word << 6) + np.int64(trailing_zeros(bits))]
+                bits &= bits - _ONE
+        else:
+            total += books.sums[word]
+        block -= 1
+    return total
+
+
+@njit
+def top_sums(books, market, side, out):
+    """Cumulative lots of the best 1, 5, 10 and 20 levels into out[0:4]; fewer levels: what exists.
+
+    Returns the key of the last level counted (-1 on an empty side).
+    """
+    out[0] = out[1] = out[2] = out[3] = 0.0
+    key = books.best[market, side]
+    if key < 0:
+        return np.int64(EMPTY)
+    total = 0.0
+    levels = 0
+    slot = key >> PAGE_BITS
+    page = np.int64(books.directory[market, side, slot])
+    offset = (key & (PAGE - 1)) >> 6
+    word = books.occupied[page * WORDS + offset] & (_FULL >> np.uint64(63 - (key & 63)))
+    last = key
+    while True:
+        while word == 0:
+            offset -= 1
+            while offset < 0:
+                slot -= 1
+                if slot < 0:
+                    break
+                page = np.int64(books.directory[market, side, slot])
+                if page >= 0:
+                    offset = WORDS - 1
+            if slot < 0:
+                break
+            word = books.occupied[page * WORDS + offset]
+        if slot < 0:
+            break
+        bit = np.int64(63) - np.int64(leading_zeros(word))
+        word ^= _ONE << np.uint64(bit)
+        total += books.lots[(page << PAGE_BITS) + (offset << 6) + bit]
+        last = (slot << PAGE_BITS) + (offset << 6) + bit
+        levels += 1
+        if levels == 1:
+            out[0] = total
+        elif levels == 5:
+            out[1] = total
+        elif levels == 10:
+            out[2] = total
+        elif levels == 20:
+            break
+    if levels < 5:
+        out[1] = total
+    if levels < 10:
+        out[2] = total
+    out[3] = total
+    return last
+
+
+@njit
+def _collect(books, market, side, ticks, lots):
+    flip = flip_of(books, side)
+    key = books.best[market, side]
+    n = 0
+    while key >= 0 and n < ticks.size:
+        ticks[n] = key ^ flip
+        lots[n] = lots_at_key(books, market, side, key)
+        n += 1
+        key = key_at_or_below(books, market, side, key - 1)
+    return n
+
+
+def levels(books: Books, market: int, side: int, limit: int | None = None) -> tuple[Any, Any]:
+    """Ticks (int64) and lots (float64) of a side, best first; all of them or the first `limit`."""
+    n = int(books.count[market, side])
+    n = n if limit is None else min(n, limit)
+    ticks = np.empty(n, np.int64)
+    lots = np.empty(n)
+    _collect(books, market, side, ticks, lots)
+    return ticks, lots

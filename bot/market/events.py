@@ -1,0 +1,158 @@
+"""Event rows: the one form in which everything the market says enters the bot.
+
+A row is a fixed-width record (56 bytes, no objects). Rows of one venue message
+are contiguous and share `recv_ns` and `exch_ns`:
+
+* book message: `SNAPSHOT` (only when it replaces the book), `LEVEL`*, `COMMIT`
+* best bid/offer message: `BBO` (bid), `BBO` (ask), `COMMIT` with `Flag.BBO`
+* everything else: one row, no commit
+
+| field | meaning |
+|---|---|
+| seq | position in the session's one order, starting at 1 |
+| recv_ns | local receive time, ns since the epoch, never going back within a stream |
+| exch_ns | the venue's own event time, 0 where it says none; may run ahead or backwards |
+| ref | update id (COMMIT), trade id, instrument version, next funding time ns, a TIMER's due ns |
+| price | ticks, on LEVEL, BBO, TRADE and LIQUIDATION rows; else 0 |
+| value | lots (LEVEL: 0 deletes), or the reading (mark and index price, rate, open interest) |
+| market | index into the session's market table |
+| side | +1 bid / buying aggressor, -1 ask / selling aggressor, 0 none |
+| flags | bits of `Flag` |
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from struct import Struct
+
+import numpy as np
+
+
+class Kind(IntEnum):
+    SNAPSHOT = 1
+    LEVEL = 2
+    COMMIT = 3
+    TRADE = 4
+    BBO = 5
+    MARK = 6
+    INDEX = 7
+    FUNDING = 8  # value: rate of the coming settlement; ref: its time, ns
+    OPEN_INTEREST = 9
+    LIQUIDATION = 10  # side: of the forced order
+    LONG_SHORT = 11
+    GAP = 12  # the feed lost messages; the book is untrusted until the next snapshot commit
+    LOST = 13  # the recorder lost rows; value: how many
+    TIMER = 14  # ref: due ns; recv_ns: arrival
+    INSTRUMENT = 15
+    TRUST = 16
+    STATUS = 17
+
+
+class Flag(IntFlag):
+    SNAPSHOT = 1  # COMMIT: ends a snapshot
+    BBO = 2  # COMMIT: ends a best bid/offer message
+    NOT_MARKET = 4  # TRADE: a print that is not a market trade (insurance fund, ADL, ...)
+    AGGREGATE = 8  # TRADE: several fills of one order in one print
+    NO_SIDE = 16  # TRADE: the venue gave no aggressor
+
+
+EVENT = np.dtype(
+    [
+        ("seq", "<i8"),
+        ("recv_ns", "<i8"),
+        ("exch_ns", "<i8"),
+        ("ref", "<i8"),
+        ("price", "<i8"),
+        ("value", "<f8"),
+        ("market", "<u2"),
+        ("kind", "u1"),
+        ("side", "i1"),
+        ("flags", "<u4"),
+    ],
+    align=True,
+)
+assert EVENT.itemsize == 56
+
+MAX_TICK = 2**31 - 1
+"""Largest price in ticks a row may carry; decoders refuse a message beyond it."""
+
+
+def empty_rows(n: int) -> np.ndarray:
+    """n zeroed event rows."""
+    return np.zeros(n, EVENT)
+
+
+_ROW = Struct("<qqqqqdHBbI")
+"""EVENT as a struct, field by field; filling one in place costs a quarter of a numpy tuple assignment."""
+assert _ROW.size == EVENT.itemsize
+
+
+class RowBuffer:
+    """Grows as rows are appended; what decoders and generators write into.
+
+    Two ways in, in any mixture: `put` takes plain Python numbers, one row a
+    call; `room` hands out blank rows for a compiled decoder to fill, of which
+    `keep` accepts the first n. Rows that are not kept never existed, which is
+    how a message is decoded whole before any of it counts. `seq` is left 0:
+    the inbox numbers rows.
+    """
+
+    def __init__(self, capacity: int = 1024) -> None:
+        self._bytes = bytearray(max(capacity, 1) * EVENT.itemsize)
+        self._array = np.frombuffer(self._bytes, EVENT)
+        self._used = 0
+
+    def __len__(self) -> int:
+        return self._used
+
+    def put(
+        self,
+        kind: int,
+        recv_ns: int,
+        exch_ns: int,
+        market: int,
+        *,
+        side: int = 0,
+        price: int = 0,
+        value: float = 0.0,
+        ref: int = 0,
+        flags: int = 0,
+    ) -> None:
+        """Append one row. Raises struct.error, appending nothing, when a number does not fit its field."""
+        used = self._used
+        if used == len(self._array):
+            self._grow(1)
+        _ROW.pack_into(
+            self._bytes,
+            used * _ROW.size,
+            *(0, recv_ns, exch_ns, ref, price, value, market, kind, side, flags),
+        )
+        self._used = used + 1
+
+    def room(self, n: int) -> np.ndarray:
+        """At least n rows behind the last one, to be written whole (they hold leftovers) and then kept.
+
+        The view is good until the next call of any other method than `keep`.
+        """
+        if self._used + n > len(self._array):
+            self._grow(n)
+        return self._array[self._used :]
+
+    def keep(self, n: int) -> None:
+        """Append the first n rows of the last `room`."""
+        self._used += n
+
+    def extend(self, rows: np.ndarray) -> None:
+        """Append finished EVENT rows."""
+        self.room(len(rows))[: len(rows)] = rows
+        self.keep(len(rows))
+
+    def take(self) -> np.ndarray:
+        """All gathered rows as an EVENT array; the buffer is empty afterwards."""
+        rows = self._array[: self._used].copy()
+        self._used = 0
+        return rows
+
+    def _grow(self, n: int) -> None:
+        self._bytes = self._bytes + bytes(max(n * EVENT.itemsize, len(self._bytes)))
+        self._array = np.frombuffer(self._bytes, EVENT)
