@@ -6,13 +6,15 @@ is fed in the order of the decisions and does not know how rows were batched.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from bot.core.messages import Denied, Fill, Intent, Order
+from bot.core.messages import Denied, Fill, Intent, Order, Plan, Report
+from bot.core.protocols import Journal
 
 _encode = msgspec.msgpack.Encoder(enc_hook=str).encode
 
@@ -53,3 +55,47 @@ class DecisionHash:
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
+
+
+class HashingJournal:
+    """A journal that also feeds the decision hash with what passes: refusals, orders and fills."""
+
+    def __init__(self, journal: Journal, decisions: DecisionHash) -> None:
+        self._journal = journal
+        self._decisions = decisions
+
+    def denied(self, denied: Denied) -> None:
+        self._decisions.refusal(denied)
+        self._journal.denied(denied)
+
+    def order(self, order: Order) -> None:
+        self._decisions.order(order)
+        self._journal.order(order)
+
+    def fill(self, fill: Fill, trade_id: str) -> None:
+        self._decisions.fill(fill)
+        self._journal.fill(fill, trade_id)
+
+    def intent(self, intent: Intent) -> None:
+        self._journal.intent(intent)
+
+    def plan(self, plan: Plan) -> None:
+        self._journal.plan(plan)
+
+    def report(self, report: Report) -> None:
+        self._journal.report(report)
+
+    def trade(self, row: Mapping[str, Any]) -> None:
+        self._journal.trade(row)
+
+    def readings(self, now_ns: int, symbol: str, cause: str, figures: Mapping[str, float]) -> None:
+        self._journal.readings(now_ns, symbol, cause, figures)
+
+    def equity(self, now_ns: int, coin: str, wallet_e8: int, equity_e8: int) -> None:
+        self._journal.equity(now_ns, coin, wallet_e8, equity_e8)
+
+    def audit(self, now_ns: int, what: str, detail: Mapping[str, Any]) -> None:
+        self._journal.audit(now_ns, what, detail)
+
+    def commit(self) -> None:
+        self._journal.commit()

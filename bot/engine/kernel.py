@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import njit
+from bot.core.jit import hot
 from bot.engine import sentinels as watching
 from bot.engine.sentinels import Sentinels, new_sentinels
 from bot.execution import matching
@@ -31,7 +31,7 @@ from bot.market.events import Flag, Kind
 from bot.market.heads import OK, new_heads
 from bot.market.instruments import Instrument
 from bot.market.venue_clock import VENUE_CLOCK, corrected_ns
-from bot.signals import flow
+from bot.signals import cards, flow
 from bot.signals.state import Signals, new_signals
 
 FOREVER = np.int64(2**62)
@@ -48,7 +48,8 @@ class Stop(IntEnum):
     GROW = 5  # the ladder needs room for the row at hand
     COMMIT = 6  # a ladder commit was applied and stopping there was asked for
     BAD_ROW = 7  # the row at hand cannot be: unknown kind, market or price
-    READING = 8  # a rare row was applied that Python may want to see (gap, loss, status, instrument)
+    DEADLINE = 8  # `ctl[DEADLINE]` has come; the row at hand is not applied
+    READING = 9  # a rare row was applied that Python may want to see (gap, loss, status, instrument)
 
 
 class Ctl(IntEnum):
@@ -63,10 +64,10 @@ class Ctl(IntEnum):
     ROWS = 6  # rows applied
     T_CORR = 7  # corrected venue time of the current message
     SEQ = 8  # of the last applied row
-    MARKET = 9  # of the row that stopped the loop
+    DEADLINE = 9  # when Python next has something to do whatever comes, FOREVER never
 
 
-_NOW, _NEXT_TIMER, _STOP, _IN_MESSAGE, _AT_COMMIT, _TIMER_DUE, _ROWS, _T_CORR, _SEQ, _MARKET = (
+_NOW, _NEXT_TIMER, _STOP, _IN_MESSAGE, _AT_COMMIT, _TIMER_DUE, _ROWS, _T_CORR, _SEQ, _DEADLINE = (
     int(c) for c in Ctl
 )
 _LEVEL, _COMMIT, _TRADE, _BBO = int(Kind.LEVEL), int(Kind.COMMIT), int(Kind.TRADE), int(Kind.BBO)
@@ -78,6 +79,7 @@ _DUE, _REPORT = 0, 1  # of Matching.clock
 _STOP_END, _STOP_TIMER, _STOP_TIMER_ROW = int(Stop.END), int(Stop.TIMER), int(Stop.TIMER_ROW)
 _STOP_REPORTS, _STOP_SENTINEL, _STOP_GROW = int(Stop.REPORTS), int(Stop.SENTINEL), int(Stop.GROW)
 _STOP_COMMIT, _STOP_BAD_ROW, _STOP_READING = int(Stop.COMMIT), int(Stop.BAD_ROW), int(Stop.READING)
+_STOP_DEADLINE = int(Stop.DEADLINE)
 
 
 class State(NamedTuple):
@@ -99,7 +101,7 @@ def new_state(
     heads = new_heads(instruments)
     markets = len(instruments)
     ctl = np.zeros(len(Ctl), np.int64)
-    ctl[Ctl.NEXT_TIMER] = FOREVER
+    ctl[Ctl.NEXT_TIMER] = ctl[Ctl.DEADLINE] = FOREVER
     return State(
         ctl=ctl,
         books=ladder.new_books(markets, max_tick),
@@ -111,20 +113,22 @@ def new_state(
     )
 
 
-@njit
+@hot
 def _before_message(st, recv_ns, exch_ns, venue, market):
     """What falls due before a message is applied; returns why Python is needed, or END."""
     ctl = st.ctl
     clock = st.matching.clock
-    timer = ctl[_NEXT_TIMER]
-    if recv_ns >= timer:
-        if timer >= clock[_DUE]:
-            matching.on_arrivals(st.matching, st.books, st.heads, timer)
-        if timer >= clock[_REPORT]:
+    due = min(ctl[_NEXT_TIMER], ctl[_DEADLINE])
+    if recv_ns >= due:
+        if due >= clock[_DUE]:
+            matching.on_arrivals(st.matching, st.books, st.heads, due)
+        if due >= clock[_REPORT]:
             ctl[_NOW] = max(ctl[_NOW], clock[_REPORT])
             return _STOP_REPORTS
-        ctl[_NOW] = max(ctl[_NOW], timer)
-        ctl[_TIMER_DUE] = timer
+        ctl[_NOW] = max(ctl[_NOW], due)
+        if ctl[_DEADLINE] <= ctl[_NEXT_TIMER]:
+            return _STOP_DEADLINE
+        ctl[_TIMER_DUE] = due
         return _STOP_TIMER
     t_corr = corrected_ns(st.clocks, venue, recv_ns, exch_ns)
     ctl[_T_CORR] = t_corr
@@ -139,7 +143,7 @@ def _before_message(st, recv_ns, exch_ns, venue, market):
     return _STOP_END
 
 
-@njit
+@hot
 def _after_commit(st, row, market):
     """A whole book message is in: judge the ladder, then let the stages see it."""
     ctl = st.ctl
@@ -157,7 +161,7 @@ def _after_commit(st, row, market):
         watching.check_commit(st.sentinels, st.books, market)
 
 
-@njit
+@hot
 def _trade(st, row, market):
     head = st.heads[market]
     if row.flags & _F_NOT_MARKET:
@@ -176,7 +180,7 @@ def _trade(st, row, market):
         watching.check_price(st.sentinels, market, np.float64(row.price))
 
 
-@njit
+@hot
 def _rare(st, row, market):
     """Rows that come at most a few times a second. Returns why Python is needed, or END."""
     head = st.heads[market]
@@ -206,7 +210,7 @@ def _rare(st, row, market):
     return _STOP_END
 
 
-@njit
+@hot
 def advance(st, rows, start):
     """Apply rows[start:] until the end or until Python is needed.
 
@@ -267,6 +271,8 @@ def advance(st, rows, start):
             heads[market].synced = 0
             ladder.clear(books, market)
             flow.on_reset(st.signals, market)
+            if watch[market] != 0:
+                matching.on_clear(st.matching, market)
         elif kind == _TIMER:
             ctl[_TIMER_DUE] = row.ref
             stop = _STOP_TIMER_ROW
@@ -282,6 +288,21 @@ def advance(st, rows, start):
     ctl[_ROWS] += i - start
     ctl[_IN_MESSAGE] = in_message
     ctl[_STOP] = stop
-    if i < n:
-        ctl[_MARKET] = rows[i].market
     return i
+
+
+@hot
+def read_cards(st, now_ns):
+    """Bring every market's grid up to a tick and emit all cards and composites."""
+    for market in range(st.heads.size):
+        if now_ns >= st.signals.next_grid_ns[market]:
+            flow.on_grid(st.signals, st.books, st.heads, market, now_ns)
+    cards.emit(st.signals, st.books, st.heads, now_ns)
+
+
+@hot
+def book_print(books, market, out):
+    """Levels and displayed lots of both sides into out[0:4]: what a reading says of the whole ladder."""
+    for side in range(2):
+        out[2 * side] = books.count[market, side]
+        out[2 * side + 1] = ladder.depth_to_key(books, market, side, 0)

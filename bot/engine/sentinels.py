@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bot.core.errors import LopsideError
-from bot.core.jit import njit
+from bot.core.jit import hot
 from bot.market.book import ASK, BID, best_tick, depth_to_key, flip_of
 
 CAPACITY = 256
+NONE = -1
 
 
 class Watch(IntEnum):
@@ -78,7 +79,9 @@ def arm(
 
 
 def disarm(sentinels: Sentinels, slot: int) -> None:
-    """Disarm a slot; doing it twice does nothing."""
+    """Disarm a slot; doing it twice, or to NONE, does nothing."""
+    if slot == NONE:
+        return
     row = sentinels.table[slot]
     if row["armed"]:
         row["armed"] = 0
@@ -93,7 +96,7 @@ def take_fired(sentinels: Sentinels) -> list[int]:
     return slots
 
 
-@njit
+@hot
 def _fire(sentinels, slot):
     sentinels.table[slot].armed = 0
     sentinels.armed[sentinels.table[slot].market] -= 1
@@ -101,7 +104,7 @@ def _fire(sentinels, slot):
     sentinels.fired[sentinels.fired[0]] = slot
 
 
-@njit
+@hot
 def _wall_lots(books, market, side, tick, far):
     """Lots on one side between two ticks, either order, inclusive."""
     flip = flip_of(books, side)
@@ -112,7 +115,7 @@ def _wall_lots(books, market, side, tick, far):
     return depth_to_key(books, market, side, deep) - depth_to_key(books, market, side, near + 1)
 
 
-@njit
+@hot
 def check_commit(sentinels, books, market):
     """Conditions on the ladder, after a commit."""
     for slot in range(sentinels.table.size):
@@ -126,19 +129,16 @@ def check_commit(sentinels, books, market):
             bid = best_tick(books, market, BID)
             if 0 <= bid <= row.tick:
                 _fire(sentinels, slot)
-        elif row.kind == _ABOVE:
-            if best_tick(books, market, ASK) >= row.tick:
-                _fire(sentinels, slot)
+        elif row.kind == _ABOVE and best_tick(books, market, ASK) >= row.tick:
+            _fire(sentinels, slot)
 
 
-@njit
+@hot
 def check_price(sentinels, market, ticks):
     """Conditions on a price: a market print, or the mark in (fractional) ticks."""
     for slot in range(sentinels.table.size):
         row = sentinels.table[slot]
         if row.armed == 0 or row.market != market:
             continue
-        if row.kind == _BELOW and ticks <= row.tick:
-            _fire(sentinels, slot)
-        elif row.kind == _ABOVE and ticks >= row.tick:
+        if (row.kind == _BELOW and ticks <= row.tick) or (row.kind == _ABOVE and ticks >= row.tick):
             _fire(sentinels, slot)

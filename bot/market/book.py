@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bot.core.jit import leading_zeros, njit, trailing_zeros
+from bot.core.jit import hot, leading_zeros, trailing_zeros
 
 PAGE_BITS = 10
 PAGE = 1 << PAGE_BITS
@@ -84,7 +84,7 @@ def grow(books: Books, tick: int) -> Books:
     return books
 
 
-@njit
+@hot
 def flip_of(books, side):
     """What turns a tick of this side (BID 0, ASK 1) into its key and back."""
     if side == ASK:
@@ -92,7 +92,7 @@ def flip_of(books, side):
     return 0
 
 
-@njit
+@hot
 def set_level(books, market, side, tick, lots):
     """Set the lots displayed at a tick (0 deletes); returns the lots before.
 
@@ -134,7 +134,7 @@ def set_level(books, market, side, tick, lots):
     return before
 
 
-@njit
+@hot
 def settle(books, market):
     """At a commit: move each side's best down to an occupied level."""
     for side in range(2):
@@ -143,7 +143,7 @@ def settle(books, market):
             books.best[market, side] = key_at_or_below(books, market, side, key)
 
 
-@njit
+@hot
 def clear(books, market):
     """Empty a market's ladder (a snapshot begins); its pages stay with it."""
     for side in range(2):
@@ -157,7 +157,7 @@ def clear(books, market):
         books.count[market, side] = 0
 
 
-@njit
+@hot
 def lots_at_key(books, market, side, key):
     """Displayed lots at a key, 0 where there is no level."""
     if key < 0 or key >> PAGE_BITS >= books.directory.shape[2]:
@@ -168,7 +168,7 @@ def lots_at_key(books, market, side, key):
     return books.lots[(page << PAGE_BITS) | (key & (PAGE - 1))]
 
 
-@njit
+@hot
 def lots_at(books, market, side, tick):
     """Displayed lots at a tick, 0 where there is no level."""
     if tick < 0 or tick >> PAGE_BITS >= books.directory.shape[2]:
@@ -176,7 +176,7 @@ def lots_at(books, market, side, tick):
     return lots_at_key(books, market, side, tick ^ flip_of(books, side))
 
 
-@njit
+@hot
 def best_tick(books, market, side):
     """Best price in ticks, -1 when the side is empty. Valid after a commit."""
     key = books.best[market, side]
@@ -185,13 +185,13 @@ def best_tick(books, market, side):
     return key ^ flip_of(books, side)
 
 
-@njit
+@hot
 def best_lots(books, market, side):
     """Lots at the best price, 0 when the side is empty."""
     return lots_at_key(books, market, side, books.best[market, side])
 
 
-@njit
+@hot
 def key_at_or_below(books, market, side, key):
     """Highest occupied key <= `key`, -1 when there is none; going down is away from the touch."""
     if key < 0:
@@ -221,7 +221,7 @@ def key_at_or_below(books, market, side, key):
     return np.int64(EMPTY)
 
 
-@njit
+@hot
 def depth_to_key(books, market, side, key):
     """Lots on all levels from the best down to `key`, inclusive.
 
@@ -253,7 +253,7 @@ def depth_to_key(books, market, side, key):
     return total
 
 
-@njit
+@hot
 def top_sums(books, market, side, out):
     """Cumulative lots of the best 1, 5, 10 and 20 levels into out[0:4]; fewer levels: what exists.
 
@@ -306,7 +306,7 @@ def top_sums(books, market, side, out):
     return last
 
 
-@njit
+@hot
 def _collect(books, market, side, ticks, lots):
     flip = flip_of(books, side)
     key = books.best[market, side]

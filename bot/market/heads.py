@@ -26,6 +26,7 @@ HEAD = np.dtype(
         ("commit_ns", "<i8"),  # receive time of the last ladder commit
         ("update_id", "<i8"),
         ("commits", "<i8"),
+        ("crossed_commits", "<i8"),  # of them, crossed or locked
         ("gaps", "<i8"),
         ("gap_ns", "<i8"),  # receive time of the last gap, 0 none
         ("outside_price", "<i8"),  # ticks of a print outside the spread that no later one has undone

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.core.enums import Trust
-from bot.core.jit import njit
+from bot.core.jit import hot
 from bot.core.units import NS_PER_S
 from bot.market.book import ASK, BID, best_tick
 from bot.market.heads import CROSSED, EMPTY_ASK, EMPTY_BID, LOCKED, NO_BOOK, OK
@@ -21,7 +21,7 @@ OUTSIDE_NS = 2 * NS_PER_S
 OUTSIDE_COMMITS = 5
 
 
-@njit
+@hot
 def judge(books, heads, market, now_ns):
     """After a ladder commit: its status, and whether a stray print has been answered by the book."""
     head = heads[market]
@@ -41,8 +41,10 @@ def judge(books, heads, market, now_ns):
         head.status = OK
     if head.status != CROSSED and head.status != LOCKED:
         head.crossed_ns = 0
-    elif head.crossed_ns == 0:
-        head.crossed_ns = now_ns
+    else:
+        head.crossed_commits += 1
+        if head.crossed_ns == 0:
+            head.crossed_ns = now_ns
     if head.outside_price != 0:
         if bid <= head.outside_price <= ask:
             head.outside_price = 0
@@ -53,7 +55,7 @@ def judge(books, heads, market, now_ns):
     head.commits += 1
 
 
-@njit
+@hot
 def note_print(books, heads, market, tick, now_ns):
     """A market trade printed: outside the spread it is a question, at or inside it the answer."""
     head = heads[market]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bot.core.jit import njit
+from bot.core.jit import hot
 
 WINDOW_NS = 60_000_000_000
 
@@ -25,7 +25,7 @@ VENUE_CLOCK = np.dtype(
 )
 
 
-@njit
+@hot
 def corrected_ns(clocks, venue, recv_ns, exch_ns):
     """Venue time of a message on our clock; its receive time where the venue gave none."""
     if exch_ns == 0:

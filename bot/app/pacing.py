@@ -1,0 +1,112 @@
+"""The real-time path: rows arrive at their time, timers come from the scheduler, one consumer decides.
+
+Speed is a factor on the wall clock. Live trading is this path with sockets in
+the producer's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from bot.core.clock import Clock
+from bot.engine.inbox import End, Inbox, Numbering, Timer
+from bot.engine.scheduler import PacedClock, TickScheduler
+
+FRAME_S = 0.02
+"""Wall seconds whose rows are handed over as one frame."""
+
+LONGEST_WAIT_S = 0.25
+"""A stop is noticed within this."""
+
+Split = Callable[[np.ndarray], list[np.ndarray]]
+
+
+async def run_paced(
+    batches: Iterator[np.ndarray],
+    apply: Callable[[np.ndarray], None],
+    in_message: Callable[[], bool],
+    stopping: Callable[[], bool],
+    *,
+    speed: float,
+    clock: Clock,
+    own_timers: bool,
+    split: Split | None = None,
+) -> Inbox:
+    """Feed `apply` with numbered rows in real time times `speed`, until the source ends or `stopping`.
+
+    `split` may cut each frame further, anywhere (for tests). With `own_timers`
+    the source brings TIMER rows and no scheduler runs.
+    """
+    first = next(batches, None)
+    inbox = Inbox()
+    if first is None:
+        return inbox
+    paced = PacedClock(clock, int(first[0]["recv_ns"]), speed)
+    consumer = asyncio.create_task(_consume(inbox, apply, in_message, stopping))
+    scheduler = None
+    if not own_timers:
+        scheduler = TickScheduler(paced, speed, lambda due, arrived: inbox.put(Timer(due, arrived)))
+        scheduler.start()
+    producer = asyncio.create_task(_produce(first, batches, inbox, paced, stopping, split))
+    try:
+        await asyncio.wait({producer, consumer}, return_when=asyncio.FIRST_EXCEPTION)
+        for task in (producer, consumer):
+            if task.done():
+                task.result()
+        await consumer
+    finally:
+        if scheduler is not None:
+            scheduler.stop()
+        for task in (producer, consumer):
+            task.cancel()
+        await asyncio.gather(producer, consumer, return_exceptions=True)
+    return inbox
+
+
+async def _produce(
+    first: np.ndarray,
+    rest: Iterator[np.ndarray],
+    inbox: Inbox,
+    paced: PacedClock,
+    stopping: Callable[[], bool],
+    split: Split | None,
+) -> None:
+    rows: np.ndarray | None = first
+    while rows is not None and not stopping():
+        at = 0
+        while at < rows.size and not stopping():
+            until = int(np.searchsorted(rows["recv_ns"], paced.now_ns(), side="right"))
+            if until > at:
+                frame = rows[at:until]
+                for part in split(frame) if split else [frame]:
+                    await inbox.put(part)
+                at = until
+            if at < rows.size:
+                wait_s = paced.wall_seconds_until(int(rows[at]["recv_ns"]))
+                await asyncio.sleep(min(max(FRAME_S, wait_s), LONGEST_WAIT_S))
+        rows = await asyncio.to_thread(next, rest, None)
+    await inbox.put(End())
+
+
+async def _consume(
+    inbox: Inbox,
+    apply: Callable[[np.ndarray], None],
+    in_message: Callable[[], bool],
+    stopping: Callable[[], bool],
+) -> None:
+    numbering = Numbering()
+    held: list[Timer] = []
+    while not stopping():
+        item = await inbox.get()
+        if isinstance(item, End):
+            return
+        if isinstance(item, Timer):
+            held.append(item)
+        else:
+            apply(numbering.rows(item))
+        # a timer must not come between the rows of a message
+        while held and not in_message():
+            apply(numbering.timer(held.pop(0)))

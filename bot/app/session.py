@@ -1,0 +1,287 @@
+"""Runs a session: source → engine → database → report, with a recorder beside it.
+
+The same for demo, replay and backtest; they differ in the source and in how
+fast it is read. Everything that touches the world is here, in `pacing`, in the
+store and the tape; the engine only sees rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bot.app.config import Config
+from bot.app.header import session_header
+from bot.app.pacing import Split, run_paced
+from bot.app.plugins import Loaded, load_strategies
+from bot.app.sources import DemoSource, Source, open_tapes
+from bot.app.status import Status
+from bot.app.status_of import StatusMaker
+from bot.app.wiring import Wired, starting_balance_e8, wire
+from bot.core.clock import SystemClock, monotonic_ns
+from bot.core.units import NS_PER_S
+from bot.engine.kernel import Ctl
+from bot.market.tape import LogWriter, TapeHeader
+from bot.store.database import Database, session_folder
+from bot.store.journal import StoreJournal
+from bot.store.report import Report, build_report
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+COMMIT_NS = NS_PER_S // 4
+STATUS_NS = NS_PER_S // 5
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What to run. `speed` 0 runs as fast as possible with timers generated from stream time."""
+
+    config: Config
+    kind: Literal["paper", "watch", "backtest"] = "paper"
+    market: Literal["demo", "replay"] = "demo"
+    tapes: tuple[Path, ...] = ()
+    session: str = "paper"
+    seed: int = 1
+    symbols: tuple[str, ...] = ()
+    duration_s: float | None = None
+    speed: float = 0.0
+    record: Path | None = None
+    fresh: bool = False
+    strategies_dir: Path | None = None
+    on_status: Callable[[Status], None] | None = None
+    split: Split | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    summary: dict[str, Any]
+    report: Report
+    database: Path
+    interrupted: bool
+
+
+def run_session(options: SessionOptions) -> SessionResult:
+    """Run to the end of the source, or to Ctrl-C, and report.
+
+    Raises the errors of `bot.core.errors`; nothing half-written stays behind.
+    """
+    config = options.config
+    strategies = load_strategies(config.strategies.enabled, options.strategies_dir)
+    header = session_header(config.model_dump(mode="json"), options.seed, strategies)
+    tapes = (
+        open_tapes(options.tapes, options.symbols, options.duration_s) if options.market == "replay" else None
+    )
+    with Database.open(session_folder(config.storage.folder, options.session), fresh=options.fresh) as db:
+        earlier = db.state("session") or {}
+        source: Source = tapes or DemoSource(
+            options.seed,
+            options.symbols or config.market.symbols,
+            options.duration_s,
+            earlier.get("source"),
+        )
+        running = _Running(options, db, source, strategies, header, earlier)
+        return running.run()
+
+
+@dataclass(slots=True)
+class _Running:
+    """One run of a session, from first row to report."""
+
+    options: SessionOptions
+    database: Database
+    source: Source
+    strategies: dict[str, Loaded]
+    header: dict[str, Any]
+    earlier: dict[str, Any]
+    clock: SystemClock = field(default_factory=SystemClock)
+    stop: threading.Event = field(default_factory=threading.Event)
+    wired: Wired = field(init=False)
+    status: StatusMaker | None = field(init=False)
+    journal: StoreJournal = field(init=False)
+    recorder: LogWriter | None = None
+    run_id: int = 0
+    committed_ns: int = 0
+    shown_ns: int = 0
+    started_ns: int = 0
+
+    def run(self) -> SessionResult:
+        options = self.options
+        self.database.remember_session(options.session, self.header, self.clock.now_ns())
+        self.run_id = self.database.start_run(options.kind, self.header, self.clock.now_ns())
+        self.journal = StoreJournal(self.database, self.run_id)
+        self.wired = wire(
+            options.config,
+            self.source.instruments,
+            self.strategies,
+            self.journal,
+            trades=options.kind != "watch",
+            own_timers=self.source.own_timers or options.speed > 0,
+        )
+        self._restore()
+        self.status = None if options.on_status is None else StatusMaker(options, self.source, self.wired)
+        self.recorder = self._open_recorder()
+        self.started_ns = self.committed_ns = monotonic_ns()
+        try:
+            with self._interruptible():
+                self._stream()
+        except BaseException:
+            self._close_recorder()
+            raise
+        return self._finish()
+
+    def _stream(self) -> None:
+        if self.options.speed > 0:
+            asyncio.run(
+                run_paced(
+                    self.source.batches(),
+                    self._apply,
+                    lambda: self.wired.engine.in_message,
+                    self.stop.is_set,
+                    speed=self.options.speed,
+                    clock=self.clock,
+                    own_timers=self.source.own_timers,
+                    split=self.options.split,
+                )
+            )
+            return
+        for rows in self.source.batches():
+            self._apply(rows)
+            if self.stop.is_set():
+                return
+
+    def _apply(self, rows: np.ndarray) -> None:
+        """One batch: to the tape first, then to the engine; then what is due on the wall clock."""
+        if self.recorder is not None:
+            self.recorder.append(rows)
+            # what a decision rests on is out of our hands before the decision is
+            self.recorder.flush()
+        self.wired.engine.feed(rows)
+        now_ns = monotonic_ns()
+        if now_ns - self.committed_ns >= COMMIT_NS:
+            self._commit()
+            self.committed_ns = now_ns
+        if self.status is not None and now_ns - self.shown_ns >= STATUS_NS:
+            self.shown_ns = now_ns
+            self.options.on_status(self.status.make())
+
+    def _commit(self) -> None:
+        if self.options.kind == "paper":
+            self.journal.keep("session", self._state(), self.wired.engine.now_ns)
+        self.journal.commit()
+
+    def _state(self) -> dict[str, Any]:
+        """All that a restart continues from: money, trades, limits, where the market stood."""
+        state: dict[str, Any] = {"source": self.source.resume_state()}
+        trading = self.wired.trading
+        if trading is not None:
+            state |= {
+                "instruments": [i.to_json() for i in self.source.instruments],
+                "venue": trading.venue.to_state(),
+                "trader": trading.trader.to_state(),
+                "risk": trading.risk.to_state(),
+                "accounts": trading.accounts.to_state(),
+            }
+        return state
+
+    def _restore(self) -> None:
+        trading = self.wired.trading
+        if trading is None:
+            return
+        same = [i.to_json() for i in self.source.instruments] == self.earlier.get("instruments")
+        if self.options.kind == "paper" and same and "venue" in self.earlier:
+            trading.venue.restore(self.earlier["venue"])
+            trading.trader.restore(self.earlier["trader"])
+            trading.risk.restore(self.earlier["risk"])
+            trading.accounts.restore(self.earlier["accounts"])
+            return
+        for coin in sorted({i.settle for i in self.source.instruments}):
+            trading.venue.deposit(coin, starting_balance_e8(self.options.config.paper, coin))
+
+    def _open_recorder(self) -> LogWriter | None:
+        if self.options.record is None:
+            return None
+        header = TapeHeader(
+            instruments=self.source.instruments,
+            has_timers=self.source.own_timers or self.options.speed > 0,
+            provenance={"session": self.header, "source": self.source.describe()},
+        )
+        return LogWriter(self.options.record, header)
+
+    def _close_recorder(self) -> None:
+        if self.recorder is not None:
+            self.recorder.close()
+            self.recorder = None
+
+    def _finish(self) -> SessionResult:
+        wall_s = (monotonic_ns() - self.started_ns) / NS_PER_S
+        self._close_recorder()
+        self._commit()
+        summary = self._summary(wall_s)
+        interrupted = self.stop.is_set()
+        self.database.end_run(self.run_id, summary, self.clock.now_ns(), interrupted=interrupted)
+        if isinstance(self.source, DemoSource):
+            self.source.write_truth(self.database.path.parent / "truth.jsonl")
+        if self.status is not None:
+            self.options.on_status(self.status.make())
+        return SessionResult(
+            summary, build_report(self.database, self.run_id), self.database.path, interrupted
+        )
+
+    def _summary(self, wall_s: float) -> dict[str, Any]:
+        engine = self.wired.engine
+        heads = engine.state.heads
+        counts = engine.counts
+        span_ns = max(0, engine.now_ns - counts.first_ns)
+        return {
+            "kind": self.options.kind,
+            "session": self.options.session,
+            "run": self.run_id,
+            "source": self.source.describe(),
+            "markets": [i.key for i in self.source.instruments],
+            "rows": counts.rows,
+            "span_s": span_ns / NS_PER_S,
+            "ticks": counts.ticks,
+            "commits": int(heads["commits"].sum()),
+            "trades_seen": int(heads["trades"].sum()),
+            "not_market_prints": int(heads["not_market"].sum()),
+            "gaps": int(heads["gaps"].sum()),
+            "lost_rows": counts.lost,
+            "crossed_commits": int(heads["crossed_commits"].sum()),
+            "decision_hash": engine.decisions.hexdigest(),
+            "decisions": dict(engine.decisions.counts),
+            "reports": counts.reports,
+            "sentinels_fired": counts.sentinels,
+            "disabled_strategies": dict(counts.disabled),
+            "recorded_to": str(self.options.record) if self.options.record else None,
+            "last_seq": int(engine.state.ctl[Ctl.SEQ]),
+            "wall_s": wall_s,
+            "rows_per_s": counts.rows / wall_s if wall_s > 0 else 0.0,
+        }
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """First Ctrl-C (or SIGTERM): stop after the batch at hand, with a report. The second: at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self.stop.is_set():
+                raise KeyboardInterrupt
+            self.stop.set()
+
+        before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
