@@ -142,7 +142,7 @@ class TapeSource:
         return {
             "market": "replay",
             "tapes": [str(tape.path) for tape in self.tapes],
-            "recorded": dict(self.tapes[0].header.provenance.get("counts", {})),
+            "recorded": dict(self.tapes[0].header.provenance.get("import", {})),
         }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from bot.core.errors import LopsideError
 from bot.core.jit import hot
-from bot.market.book import ASK, BID, best_tick, depth_to_key, flip_of
+from bot.market.book import ASK, BID, best_tick, depth_between, flip_of
 
 CAPACITY = 256
 NONE = -1
@@ -112,7 +112,7 @@ def _wall_lots(books, market, side, tick, far):
     deep = far ^ flip
     if near < deep:
         near, deep = deep, near
-    return depth_to_key(books, market, side, deep) - depth_to_key(books, market, side, near + 1)
+    return depth_between(books, market, side, near, deep)
 
 
 @hot

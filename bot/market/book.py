@@ -222,35 +222,50 @@ def key_at_or_below(books, market, side, key):
 
 
 @hot
-def depth_to_key(books, market, side, key):
-    """Lots on all levels from the best down to `key`, inclusive.
+def depth_between(books, market, side, high, low):
+    """Lots on all levels with low <= key <= high.
 
     Whole blocks of 64 ticks come from the kept sums, so a band of thousands of
     ticks costs a few dozen additions.
     """
-    top = books.best[market, side]
-    if top < 0 or key > top:
-        return 0.0
-    low = max(key, 0)
+    top = min(high, books.best[market, side])
+    low = max(low, 0)
     total = 0.0
+    if top < low:
+        return total
     block = top >> 6
     last = low >> 6
+    # nothing is occupied above the best, so the best's block may count as whole
+    cut = top < books.best[market, side]
     while block >= last:
         page = np.int64(books.directory[market, side, block >> (PAGE_BITS - 6)])
         if page < 0:
             # skip to the end of the missing page
             block = ((block >> (PAGE_BITS - 6)) << (PAGE_BITS - 6)) - 1
+            cut = False
             continue
         word = page * WORDS + (block & (WORDS - 1))
-        if block == last and low & 63:
-            bits = books.occupied[word] & (_FULL << np.uint64(low & 63))
+        mask = _FULL
+        if cut:
+            mask = _FULL >> np.uint64(63 - (top & 63))
+            cut = False
+        if block == last:
+            mask &= _FULL << np.uint64(low & 63)
+        if mask == _FULL:
+            total += books.sums[word]
+        else:
+            bits = books.occupied[word] & mask
             while bits != 0:
                 total += books.lots[(word << 6) + np.int64(trailing_zeros(bits))]
                 bits &= bits - _ONE
-        else:
-            total += books.sums[word]
         block -= 1
     return total
+
+
+@hot
+def depth_to_key(books, market, side, key):
+    """Lots on all levels from the best down to `key`, inclusive."""
+    return depth_between(books, market, side, books.best[market, side], key)
 
 
 @hot

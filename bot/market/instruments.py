@@ -106,7 +106,7 @@ def _build(data: dict[str, Any], where: str) -> Instrument:
     if unknown:
         raise BadInput(f"{where}: unknown field {unknown[0]!r}; fields are {', '.join(sorted(_FIELDS))}")
     try:
-        values = {k: Decimal(str(v)) if k in _DECIMALS else v for k, v in data.items()}
+        values: dict[str, Any] = {k: Decimal(str(v)) if k in _DECIMALS else v for k, v in data.items()}
         values["contract"] = Contract(values.get("contract", "linear"))
         for key in ("max_leverage", "version"):
             if key in values:

@@ -1,0 +1,1 @@
+"""Files of recorded market data in, EVENT rows out."""

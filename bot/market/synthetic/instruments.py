@@ -1,0 +1,48 @@
+"""Instruments of the demo venue, and what each of its markets is like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.core.errors import BadInput
+from bot.market.instruments import Instrument
+
+VENUE = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One demo market. `order_lots` is the mean order size; `activity` scales all rates of its book."""
+
+    instrument: Instrument
+    start_price: Decimal
+    order_lots: int
+    activity: float
+
+
+def _listing(symbol: str, tick: str, lot: str, price: str, order_lots: int, activity: float) -> Listing:
+    instrument = Instrument(VENUE, symbol, Decimal(tick), Decimal(lot))
+    return Listing(instrument, Decimal(price), order_lots, activity)
+
+
+LISTINGS = {
+    listing.instrument.symbol: listing
+    for listing in (
+        # One tick is 0.7 to 1 bp of the price, as in the base model; a mean order is 8,000 to 15,000 USDT.
+        _listing("BTCUSDT", "5", "0.001", "60000", 250, 1.25),
+        _listing("ETHUSDT", "0.25", "0.01", "3000", 400, 1.1),
+        _listing("SOLUSDT", "0.01", "0.1", "150", 600, 1.0),
+        _listing("XRPUSDT", "0.00005", "1", "0.6", 15_000, 1.0),
+        _listing("DOGEUSDT", "0.00001", "10", "0.12", 7_000, 0.8),
+    )
+}
+
+
+def listing(symbol: str) -> Listing:
+    """Raises BadInput that names the demo markets there are."""
+    try:
+        return LISTINGS[symbol]
+    except KeyError:
+        known = ", ".join(LISTINGS)
+        raise BadInput(f"the demo market has no symbol {symbol!r}; it has {known}") from None

@@ -1,0 +1,182 @@
+"""Binance market data frames as typed structs: what was sent, nothing decided.
+
+Accepts combined-stream frames (`{"stream":..., "data":...}`), bare payloads
+and REST depth snapshots. Numbers stay the text the venue wrote; the two sides
+of a book stay JSON text for the compiled decoder.
+Sources: Binance developer pages of spot, USDS-margined and COIN-margined market
+streams; recorded frames where they differ.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Stamp = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
+"""Milliseconds, or microseconds where a spot connection asked for them."""
+
+
+class Depth(Struct, gc=False):
+    s: str
+    U: Id
+    u: Id
+    b: Raw
+    a: Raw
+    E: Stamp = 0
+    T: Stamp = 0
+    pu: Id | None = None
+    e: str = ""
+
+
+class Snapshot(Struct, gc=False):
+    lastUpdateId: Id
+    bids: Raw
+    asks: Raw
+    E: Stamp = 0
+    T: Stamp = 0
+    symbol: str = ""
+
+
+class Trade(Struct, gc=False):
+    s: str
+    t: Id
+    p: str
+    q: str
+    m: bool
+    E: Stamp = 0
+    T: Stamp = 0
+    X: str = "MARKET"
+    e: str = ""
+
+
+class AggTrade(Struct, gc=False):
+    s: str
+    a: Id
+    p: str
+    q: str
+    m: bool
+    E: Stamp = 0
+    T: Stamp = 0
+    e: str = ""
+
+
+class BookTicker(Struct, gc=False):
+    s: str
+    u: Id
+    b: str
+    B: str
+    a: str
+    A: str
+    E: Stamp = 0
+    T: Stamp = 0
+    e: str = ""
+
+
+class MarkPrice(Struct, gc=False):
+    s: str
+    p: str
+    i: str = ""
+    r: str = ""
+    T: Stamp = 0  # the next funding, not this event
+    E: Stamp = 0
+    e: str = ""
+
+
+class ForcedOrder(Struct, gc=False):
+    s: str
+    S: str
+    p: str
+    q: str
+    z: str = ""
+    T: Stamp = 0
+
+
+class ForceOrder(Struct, gc=False):
+    o: ForcedOrder
+    E: Stamp = 0
+    e: str = ""
+
+
+class Other(Struct, gc=False):
+    """A frame of a kind that is not used, or an answer to a request of ours."""
+
+    kind: str
+
+
+Message = Depth | Snapshot | Trade | AggTrade | BookTicker | MarkPrice | ForceOrder | Other
+
+
+class _Outer(Struct, gc=False):
+    stream: str = ""
+    data: Raw = Raw()
+    e: str = ""
+    lastUpdateId: int = -1
+    u: int = -1
+    B: Raw = Raw()
+
+
+_OUTER = msgspec.json.Decoder(_Outer)
+_SNAPSHOT = msgspec.json.Decoder(Snapshot)
+_BOOK_TICKER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(BookTicker)
+_BY_EVENT: dict[str, msgspec.json.Decoder[Any]] = {
+    "depthUpdate": msgspec.json.Decoder(Depth),
+    "trade": msgspec.json.Decoder(Trade),
+    "aggTrade": msgspec.json.Decoder(AggTrade),
+    "bookTicker": _BOOK_TICKER,
+    "markPriceUpdate": msgspec.json.Decoder(MarkPrice),
+    "forceOrder": msgspec.json.Decoder(ForceOrder),
+}
+_EVENT_OF_STREAM = {
+    "depth": "depthUpdate",
+    "trade": "trade",
+    "aggTrade": "aggTrade",
+    "bookTicker": "bookTicker",
+    "markPrice": "markPriceUpdate",
+    "forceOrder": "forceOrder",
+    "!bookTicker": "bookTicker",
+    "!forceOrder": "forceOrder",
+}
+
+
+def read(payload: bytes) -> Message:
+    """The message in a frame. Raises msgspec.MsgspecError or UnicodeDecodeError when it is malformed.
+
+    A stream's name rules over its payload: `@depth20` and `@rpiDepth` carry
+    `"e":"depthUpdate"` too and are not the book's changes.
+    """
+    outer = _OUTER.decode(payload)
+    if outer.stream:
+        return _read_data(event_of_stream(outer.stream), outer.data, outer.stream)
+    if outer.e:
+        decoder = _BY_EVENT.get(outer.e)
+        return decoder.decode(payload) if decoder else Other(outer.e)
+    if outer.lastUpdateId >= 0:
+        return _SNAPSHOT.decode(payload)
+    if outer.u >= 0 and outer.B:
+        return _BOOK_TICKER.decode(payload)  # spot names no event here
+    return Other("control")
+
+
+@lru_cache(maxsize=4096)
+def event_of_stream(stream: str) -> str:
+    """Event name of a stream such as `btcusdt@depth@100ms`, empty for kinds that are not used.
+
+    `!markPrice@arr` and its like put all symbols into one list; nothing here subscribes to them.
+    """
+    symbol, _, rest = stream.partition("@")
+    name = symbol if symbol.startswith("!") else rest.partition("@")[0]
+    return _EVENT_OF_STREAM.get(name, "")
+
+
+def _read_data(event: str, data: Raw, stream: str) -> Message:
+    decoder = _BY_EVENT.get(event)
+    if decoder is None:
+        return Other(stream.partition("@")[2] or stream)
+    message: Any = decoder.decode(data)
+    if message.e and message.e != event:
+        return Other(message.e)
+    return message  # type: ignore[no-any-return]

@@ -1,0 +1,196 @@
+"""Price levels as venues write them, `[["61800.20","2.909"],...]`, straight into EVENT rows.
+
+The compiled decoder reads the JSON text of a side itself: exact integer
+arithmetic, no floats and no Python object a level (about 20 ns a level where
+msgspec with tuples of strings needs 250). Text outside the grammar, a price
+off the tick or a quantity off the lot refuse the whole message.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from bot.core.errors import BadInput
+from bot.core.jit import njit
+from bot.market.events import MAX_TICK, Flag, Kind, RowBuffer
+from bot.market.instruments import Instrument
+
+_SNAPSHOT, _LEVEL, _COMMIT = int(Kind.SNAPSHOT), int(Kind.LEVEL), int(Kind.COMMIT)
+_SNAPSHOT_FLAG = int(Flag.SNAPSHOT)
+_MAX_TICK = MAX_TICK
+_MAX_LOTS = 2**53
+_MAX_MANTISSA = 10**17
+_SHORTEST = len('["0","0"]')
+_BAD = -1
+
+_QUOTE, _COMMA, _OPEN, _CLOSE, _DOT, _ZERO, _NINE = (ord(c) for c in '",[].09')
+
+
+class Steps(NamedTuple):
+    """A tick and a lot as integers: step = units * 10**-decimals."""
+
+    tick_units: int
+    tick_decimals: int
+    lot_units: int
+    lot_decimals: int
+
+
+def steps_of(instrument: Instrument) -> Steps:
+    parts = []
+    for step in (instrument.tick, instrument.lot):
+        _, digits, exponent = step.normalize().as_tuple()
+        units = int("".join(map(str, digits))) * 10 ** max(int(exponent), 0)
+        parts += [units, max(-int(exponent), 0)]
+    return Steps(*parts)
+
+
+@njit
+def _skip(text, i):  # type: ignore[no-untyped-def]
+    """The next position that is not JSON white space."""
+    while i < len(text) and (text[i] == 32 or text[i] == 10 or text[i] == 13 or text[i] == 9):
+        i += 1
+    return i
+
+
+@njit
+def _after(text, i, symbol):  # type: ignore[no-untyped-def]
+    """The position behind `symbol`, which must come next; -1 where it does not (or i is -1)."""
+    if i < 0:
+        return _BAD
+    i = _skip(text, i)
+    if i < len(text) and text[i] == symbol:
+        return i + 1
+    return _BAD
+
+
+@njit
+def _quoted_steps(text, i, units, decimals, most):  # type: ignore[no-untyped-def]
+    """(whole steps in the quoted decimal at i, position behind it); the position is -1 on a refusal."""
+    i = _after(text, i, _QUOTE)
+    if i < 0:
+        return 0, _BAD
+    start = i
+    mantissa = np.int64(0)
+    fraction = -1  # digits behind the point so far, -1 before the point
+    while i < len(text):
+        c = np.int64(text[i])
+        if _ZERO <= c <= _NINE:
+            if fraction < decimals:
+                mantissa = mantissa * 10 + (c - _ZERO)
+                if mantissa > _MAX_MANTISSA:
+                    return 0, _BAD
+            elif c != _ZERO:
+                return 0, _BAD
+            if fraction >= 0:
+                fraction += 1
+        elif c == _DOT and fraction < 0 and i > start:
+            fraction = 0
+        else:
+            break
+        i += 1
+    if i == start or i >= len(text) or text[i] != _QUOTE or text[i - 1] == _DOT:
+        return 0, _BAD
+    for _ in range(max(fraction, 0), decimals):
+        mantissa *= 10
+        if mantissa > _MAX_MANTISSA:
+            return 0, _BAD
+    if mantissa % units != 0 or mantissa // units > most:
+        return 0, _BAD
+    return mantissa // units, i + 1
+
+
+@njit
+def _put(rows, n, kind, recv_ns, exch_ns, market, side, price, value, ref, flags):  # type: ignore[no-untyped-def]
+    row = rows[n]
+    row.seq = 0
+    row.recv_ns = recv_ns
+    row.exch_ns = exch_ns
+    row.ref = ref
+    row.price = price
+    row.value = value
+    row.market = market
+    row.kind = kind
+    row.side = side
+    row.flags = flags
+
+
+@njit
+def _side(text, side, steps, rows, n, recv_ns, exch_ns, market):  # type: ignore[no-untyped-def]
+    """LEVEL rows of one side from row n on; the row behind them, -1 on a refusal."""
+    i = _after(text, 0, _OPEN)
+    if i < 0:
+        return _BAD
+    end = _after(text, i, _CLOSE)
+    while end < 0:
+        price, i = _quoted_steps(text, _after(text, i, _OPEN), steps[0], steps[1], _MAX_TICK)
+        lots, i = _quoted_steps(text, _after(text, i, _COMMA), steps[2], steps[3], _MAX_LOTS)
+        i = _after(text, i, _CLOSE)
+        if i < 0 or n >= len(rows):
+            return _BAD
+        _put(rows, n, _LEVEL, recv_ns, exch_ns, market, side, price, float(lots), 0, 0)
+        n += 1
+        end = _after(text, i, _CLOSE)
+        i = _after(text, i, _COMMA)
+        if end < 0 and i < 0:
+            return _BAD
+    if _skip(text, end) != len(text):
+        return _BAD
+    return n
+
+
+@njit
+def _book_rows(bids, asks, steps, rows, recv_ns, exch_ns, market, ref, snapshot):  # type: ignore[no-untyped-def]
+    """The rows of one book message, commit included; how many, -1 on a refusal."""
+    n = 0
+    if snapshot:
+        _put(rows, n, _SNAPSHOT, recv_ns, exch_ns, market, 0, 0, 0.0, ref, 0)
+        n = 1
+    n = _side(bids, 1, steps, rows, n, recv_ns, exch_ns, market)
+    if n >= 0:
+        n = _side(asks, -1, steps, rows, n, recv_ns, exch_ns, market)
+    if n < 0 or n >= len(rows):
+        return _BAD
+    _put(rows, n, _COMMIT, recv_ns, exch_ns, market, 0, 0, 0.0, ref, _SNAPSHOT_FLAG if snapshot else 0)
+    return n + 1
+
+
+def decode_book(
+    bids: bytes,
+    asks: bytes,
+    instrument: Instrument,
+    steps: Steps,
+    out: RowBuffer,
+    *,
+    recv_ns: int,
+    exch_ns: int,
+    market: int,
+    ref: int,
+    snapshot: bool,
+) -> int:
+    """How many rows one book message makes; they stand in `out`'s room, not yet kept.
+
+    `bids` and `asks` are the JSON text of the two lists. Raises BadInput, with
+    nothing written that counts, when any level is not two quoted decimals on
+    the instrument's tick and lot.
+    """
+    room = out.room((len(bids) + len(asks)) // _SHORTEST + 3)
+    n = _book_rows(bids, asks, steps, room, recv_ns, exch_ns, market, ref, snapshot)
+    if n < 0:
+        raise BadInput(_why(bids, instrument) or _why(asks, instrument) or "levels: not understood")
+    return int(n)
+
+
+def _why(text: bytes, instrument: Instrument) -> str:
+    """What is wrong with a refused side, empty where nothing is."""
+    try:
+        for price, quantity in msgspec.json.decode(text, type=list[tuple[str, str]]):
+            instrument.ticks(price)
+            instrument.lots(quantity)
+    except msgspec.MsgspecError as error:
+        return f'levels: expected [["price","quantity"],...]: {error}'
+    except BadInput as error:
+        return str(error)
+    return ""

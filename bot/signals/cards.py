@@ -1,0 +1,259 @@
+"""The card stage: every 10 s, raw values become scores, strengths, confidences and states.
+
+One compiled pass over markets x cards x windows x modes (signals.md 6.2 to
+6.7), then the composite. Scales are exact rolling medians of |raw| over the
+last 12 h, strengths exact ranks of |score|; both are kept incrementally.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bot.core.enums import Agreement
+from bot.core.jit import hot
+from bot.core.units import NS_PER_S
+from bot.signals.composite import combine_cards
+from bot.signals.grid import horizon_sigma_bps, return_bps
+from bot.signals.raw import flow_imbalance, measure
+from bot.signals.registry import MODES, WINDOWS
+from bot.signals.rolling import count_of, median_of, mid_rank, push
+from bot.signals.state import CYCLE_NS, DAY_CARDS
+
+PRIOR_N = 60
+DIRECTIONAL = 0.15
+ENTER, LEAVE = 0.35, 0.15
+CONFIRM = (1, 2, 2)
+FRESH_CYCLES = 3
+WINDOW_WEIGHTS = ((0.6, 0.3, 0.1), (0.3, 0.5, 0.2), (0.1, 0.3, 0.6))
+ALIGNMENT_S = (60, 300, 3600)
+MAX_AGE_S = 15.0
+FAST_SCALE = 1.0  # prior scale of the 10 s order-flow imbalance
+
+_NEUTRAL, _MIXED = int(Agreement.NEUTRAL), int(Agreement.MIXED)
+_AGREED, _CONFLICTED = int(Agreement.AGREED), int(Agreement.CONFLICTED)
+
+
+@hot
+def emit(sig, books, heads, now_ns):
+    """Emit every card and composite of every market."""
+    cards = sig.raw.shape[1]
+    for market in range(heads.size):
+        measure(sig, books, heads, market, now_ns)
+        _align(sig, market)
+        _fast_flow(sig, market, cards)
+        age_s = (now_ns - heads[market].commit_ns) / NS_PER_S
+        for card in range(cards):
+            _score_windows(sig, market, card)
+            samples = _samples(sig, market, card)
+            for mode in range(MODES):
+                _read(sig, market, card, mode, age_s, samples, now_ns)
+        for mode in range(MODES):
+            combine_cards(sig, market, mode)
+            reading = sig.composites[market, mode]
+            _follow(sig, market, cards, mode, reading, now_ns, 0.10, 0.04, -0.005)
+        grid = sig.grid[market]
+        grid.emissions += 1
+        grid.emitted_ns = now_ns
+        for k in range(3, 0, -1):
+            grid.emitted_mid[k] = grid.emitted_mid[k - 1]
+        grid.emitted_mid[0] = sig.mids[market, grid.second % sig.mids.shape[1]]
+
+
+@hot
+def robust_z(sig, market, row, prior, value):
+    """6.2: value over a scale that blends 1.4826 median |x| with a prior worth 60 samples."""
+    n = count_of(sig.history, market, row)
+    middle = 1.4826 * median_of(sig.history, market, row) if n else 0.0
+    return value / max((n * middle + PRIOR_N * prior) / (n + PRIOR_N), 1e-9)
+
+
+@hot
+def _score_windows(sig, market, card):
+    """Scores of the three windows; each sample enters its history after it was scored."""
+    for w in range(WINDOWS):
+        raw = sig.raw[market, card, w]
+        if raw != raw:
+            sig.scores[market, card, w] = np.nan
+            continue
+        row = card * WINDOWS + w
+        z = robust_z(sig, market, row, sig.scales[card], raw)
+        sig.scores[market, card, w] = math.tanh(z / 2.0)
+        push(sig.history, market, row, DAY_CARDS, abs(raw))
+
+
+@hot
+def _samples(sig, market, card):
+    """Emissions behind a card's scale."""
+    most = np.int64(0)
+    for w in range(WINDOWS):
+        most = max(most, count_of(sig.history, market, card * WINDOWS + w))
+    return most
+
+
+@hot
+def combine_windows(scores, market, card, mode):
+    """6.3: (score, agreement, coverage, state) of a card's windows for a mode; nan when all sleep."""
+    weights = WINDOW_WEIGHTS[mode]
+    total = known = size = 0.0
+    awake = up = down = 0
+    for w in range(WINDOWS):
+        score = scores[market, card, w]
+        if score != score:
+            continue
+        awake += 1
+        known += weights[w]
+        total += weights[w] * score
+        size += weights[w] * abs(score)
+        up += score >= DIRECTIONAL
+        down += score <= -DIRECTIONAL
+    if awake == 0:
+        return np.nan, np.nan, 0.0, -1
+    agreement = 1.0 if size / known < 1e-12 else abs(total) / size
+    state = _MIXED
+    if up + down == 0:
+        state = _NEUTRAL
+    elif up > 0 and down > 0:
+        state = _CONFLICTED
+    elif up + down == awake and awake >= 2:
+        state = _AGREED
+    return total / known, agreement, known / (weights[0] + weights[1] + weights[2]), state
+
+
+@hot
+def confidence_of(age_s, gap_share, samples, agreement, state, coverage):
+    """6.4: data quality times agreement; 0 when the book is older than 15 s."""
+    if age_s > MAX_AGE_S:
+        return 0.0
+    fresh = math.exp(-max(0.0, age_s - 1.0) / 3.0)
+    agree = (0.4 + 0.6 * agreement) * (0.5 if state == _CONFLICTED else 1.0)
+    return fresh * max(0.0, 1.0 - 2.0 * gap_share) * samples / (samples + PRIOR_N) * agree * coverage
+
+
+@hot
+def _gap_share(sig, market):
+    """Share of the last 60 s in which the book was not usable."""
+    bits = sig.grid[market].bad_seconds & np.uint64((1 << 60) - 1)
+    bad = 0
+    while bits != 0:
+        bits &= bits - np.uint64(1)
+        bad += 1
+    return bad / 60.0
+
+
+@hot
+def _read(sig, market, card, mode, age_s, samples, now_ns):
+    """One card for one mode."""
+    reading = sig.cards[market, card, mode]
+    score, agreement, coverage, state = combine_windows(sig.scores, market, card, mode)
+    reading.score, reading.agreement = score, agreement
+    reading.coverage, reading.state = coverage, state
+    if score != score:
+        reading.strength = reading.confidence = np.nan
+        reading.direction = reading.fresh = reading.decelerating = reading.exhausted = 0.0
+        sig.memory[market, card, mode].direction = 0
+        sig.memory[market, card, mode].candidate = 0
+        return
+    reading.confidence = confidence_of(age_s, _gap_share(sig, market), samples, agreement, state, coverage)
+    row = WINDOWS * sig.raw.shape[1] + card * MODES + mode
+    reading.strength = _strength(sig, market, row, abs(score), state)
+    _follow(sig, market, card, mode, reading, now_ns, ENTER, LEAVE, -0.02)
+
+
+@hot
+def _strength(sig, market, row, size, state):
+    """6.4: mid-rank of |score| among earlier ones, itself for the first 60; halved in conflict."""
+    strength = size
+    if count_of(sig.history, market, row) >= PRIOR_N:
+        strength = mid_rank(sig.history, market, row, size)
+    push(sig.history, market, row, DAY_CARDS, size)
+    return 0.5 * strength if state == _CONFLICTED else strength
+
+
+@hot
+def _follow(sig, market, card, mode, reading, now_ns, enter, leave, slope):
+    """Direction with hysteresis (6.5), then deceleration and exhaustion of the episode (6.6)."""
+    memory = sig.memory[market, card, mode]
+    score = reading.score
+    before = memory.direction
+    _step_direction(memory, score, enter, leave, CONFIRM[mode])
+    mid = sig.mids[market, sig.grid[market].second % sig.mids.shape[1]]
+    if memory.direction != before:
+        memory.changed_ns = now_ns
+        memory.cards = 0
+        memory.peak = 0.0
+        memory.started_mid = mid
+    else:
+        memory.cards += 1
+    towards = score * memory.direction
+    memory.peak = max(memory.peak, towards)
+    episode = memory.direction != 0
+    reading.decelerating = (
+        episode
+        and memory.cards >= 3
+        and towards <= 0.7 * memory.peak
+        and towards > leave
+        and (towards - memory.past[2] * memory.direction) / 3.0 <= slope
+    )
+    reading.exhausted = episode and _exhausted(sig, market, mode, memory, reading.strength, mid)
+    reading.direction = memory.direction
+    reading.fresh = memory.changed_ns > 0 and now_ns - memory.changed_ns <= FRESH_CYCLES * CYCLE_NS[mode]
+    memory.past[2] = memory.past[1]
+    memory.past[1] = memory.past[0]
+    memory.past[0] = score
+    memory.strength = reading.strength
+
+
+@hot
+def _step_direction(memory, score, enter, leave, confirm):
+    """6.5: the exact state machine; a failed flip goes through neutral."""
+    wish = 0
+    if abs(score) >= enter:
+        wish = 1 if score > 0.0 else -1
+    if wish != 0 and wish != memory.direction:
+        memory.confirmed = memory.confirmed + 1 if wish == memory.candidate else 1
+        memory.candidate = wish
+    else:
+        memory.candidate = 0
+        memory.confirmed = 0
+    if memory.confirmed >= confirm:
+        memory.direction = wish
+        memory.candidate = 0
+        memory.confirmed = 0
+    elif memory.direction != 0 and score * memory.direction <= leave:
+        memory.direction = 0
+
+
+@hot
+def _exhausted(sig, market, mode, memory, strength, mid):
+    """6.6: strong for two cards, moved two sigma since the transition, and hardly any more lately."""
+    if memory.cards < 4 or not strength >= 0.97 or not memory.strength >= 0.97:
+        return False
+    recent_from = sig.grid[market].emitted_mid[2]  # three emissions ago, this one not yet noted
+    move = memory.direction * 1e4 * (mid / memory.started_mid - 1.0)
+    recent = memory.direction * 1e4 * (mid / recent_from - 1.0) / 3.0
+    sigma = horizon_sigma_bps(sig, market, mode)
+    return move >= 2.0 * sigma and recent <= 0.25 * move / memory.cards
+
+
+@hot
+def _align(sig, market):
+    """6.7 without the sign of the score: tanh of the mode's window return over its volatility."""
+    grid = sig.grid[market]
+    for mode in range(MODES):
+        move = return_bps(sig, market, grid.second, ALIGNMENT_S[mode])
+        sigma = horizon_sigma_bps(sig, market, 0) * math.sqrt(ALIGNMENT_S[mode] / 60.0)
+        grid.drift[mode] = math.tanh(move / sigma) if sigma > 0.0 else np.nan
+
+
+@hot
+def _fast_flow(sig, market, cards):
+    """The 10 s order-flow imbalance in mean touch depths, and its robust z: for entries, not a card."""
+    value = flow_imbalance(sig, market, 0)
+    sig.fast[market, 0] = value
+    sig.fast[market, 1] = np.nan
+    if value == value:
+        row = (WINDOWS + MODES) * cards + MODES
+        sig.fast[market, 1] = robust_z(sig, market, row, FAST_SCALE, value)
+        push(sig.history, market, row, DAY_CARDS, abs(value))

@@ -1,0 +1,101 @@
+"""The composite: one verdict for a symbol and mode out of all awake cards (signals.md 6.8), fixed weights.
+
+Until weights and calibrations are learned the bias is the weighted mean of
+score x confidence over the awake cards and a null expert that always says 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bot.core.enums import Agreement
+from bot.core.jit import hot
+from bot.signals.registry import NULL_WEIGHTS, WINDOWS
+from bot.signals.rolling import count_of, mid_rank, push
+from bot.signals.state import ALIGNMENT, AWAKE, DAY_CARDS, PROBABILITY
+
+EXHAUSTED_WEIGHT = 0.25
+DIRECTIONAL = 0.15
+RANKED_FROM = 60
+
+_NEUTRAL, _MIXED = int(Agreement.NEUTRAL), int(Agreement.MIXED)
+_AGREED, _CONFLICTED = int(Agreement.AGREED), int(Agreement.CONFLICTED)
+
+
+@hot
+def combine_cards(sig, market, mode):
+    """Fill composites[market, mode] and verdicts[market, mode] from the cards just read."""
+    reading = sig.composites[market, mode]
+    total = weight = confident = 0.0
+    awake = 0
+    for card in range(sig.raw.shape[1]):
+        own = sig.priors[card, mode]
+        one = sig.cards[market, card, mode]
+        if one.score != one.score or own == 0.0:
+            continue
+        awake += 1
+        weight += own
+        confident += own * one.confidence
+        total += own * _voice(one)
+    sig.verdicts[market, mode, AWAKE] = awake
+    if awake == 0:
+        reading.score = reading.confidence = reading.strength = reading.agreement = np.nan
+        reading.state = -1.0
+        sig.verdicts[market, mode, PROBABILITY] = np.nan
+        sig.verdicts[market, mode, ALIGNMENT] = np.nan
+        return
+    bias = total / (weight + NULL_WEIGHTS[mode])
+    agreement, state = _agreement(sig, market, mode)
+    reading.score = bias
+    reading.agreement = agreement
+    reading.coverage = weight
+    reading.state = state
+    reading.confidence = confident / weight * agreement
+    reading.strength = _strength(sig, market, mode, abs(bias))
+    sig.verdicts[market, mode, PROBABILITY] = 0.5 * (1.0 + bias)
+    drift = sig.grid[market].drift[mode]
+    sig.verdicts[market, mode, ALIGNMENT] = 0.0 if bias == 0.0 else (drift if bias > 0.0 else -drift)
+
+
+@hot
+def _voice(reading):
+    """What a card says: score x confidence, a quarter of it when it is exhausted."""
+    return reading.score * reading.confidence * (EXHAUSTED_WEIGHT if reading.exhausted else 1.0)
+
+
+@hot
+def _agreement(sig, market, mode):
+    """(share of the categories' sizes that is left in their sum, state) over categories."""
+    signed = size = 0.0
+    up = down = known = 0
+    for category in range(sig.categories.max() + 1):
+        total = weight = 0.0
+        for card in range(sig.raw.shape[1]):
+            one = sig.cards[market, card, mode]
+            own = sig.priors[card, mode]
+            if sig.categories[card] == category and one.score == one.score and own > 0.0:
+                total += own * _voice(one)
+                weight += own
+        if weight == 0.0:
+            continue
+        known += 1
+        signed += total
+        size += abs(total)
+        up += total / weight >= DIRECTIONAL
+        down += total / weight <= -DIRECTIONAL
+    agreement = 1.0 if size < 1e-12 else abs(signed) / size
+    if up > 0 and down > 0:
+        return agreement, _CONFLICTED
+    if up + down == 0:
+        return agreement, _NEUTRAL
+    return agreement, _AGREED if up + down >= 2 else _MIXED
+
+
+@hot
+def _strength(sig, market, mode, size):
+    row = (WINDOWS + 3) * sig.raw.shape[1] + mode
+    strength = size
+    if count_of(sig.history, market, row) >= RANKED_FROM:
+        strength = mid_rank(sig.history, market, row, size)
+    push(sig.history, market, row, DAY_CARDS, size)
+    return strength

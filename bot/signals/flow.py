@@ -1,0 +1,92 @@
+"""What the compiled loop calls: order flow and trades as they come, the grid between messages.
+
+Sums decay exactly at irregular times (signals.md 3.0); the touch is the
+ladder's. A window of length w decays with tau = w/2.
+"""
+
+from __future__ import annotations
+
+from bot.core.jit import hot
+from bot.market.book import ASK, BID, best_lots, best_tick
+from bot.signals.decay import decay_factors, scale_all
+from bot.signals.features import ofi_increment
+from bot.signals.grid import on_grid
+from bot.signals.walls import drop_walls, wall_traded
+
+__all__ = ["age_quotes", "age_trades", "on_commit", "on_grid", "on_reset", "on_trade"]
+
+
+@hot
+def on_commit(sig, books, heads, market, now_ns):
+    """A usable ladder was committed: the order-flow increment of its touch (1.6).
+
+    The first touch after a reset only seeds.
+    """
+    row = sig.flow[market]
+    bid = best_tick(books, market, BID)
+    ask = best_tick(books, market, ASK)
+    bid_lots = best_lots(books, market, BID)
+    ask_lots = best_lots(books, market, ASK)
+    if (
+        bid == row.bid
+        and ask == row.ask
+        and bid_lots == row.bid_lots
+        and ask_lots == row.ask_lots
+        and row.seeded
+    ):
+        return
+    if row.seeded:
+        flow = ofi_increment(row.bid, row.bid_lots, row.ask, row.ask_lots, bid, bid_lots, ask, ask_lots)
+        age_quotes(sig, market, now_ns)
+        depth = 0.5 * (bid_lots + ask_lots)
+        for k in range(row.ofi.size):
+            row.ofi[k] += flow
+            row.depth[k] += depth
+            row.quotes[k] += 1.0
+    row.seeded = 1
+    row.bid, row.ask, row.bid_lots, row.ask_lots = bid, ask, bid_lots, ask_lots
+
+
+@hot
+def on_trade(sig, heads, market, side, tick, lots, now_ns):
+    """A market trade by an aggressor of `side` (+1 buys, -1 sells; 0, not told, counts for neither)."""
+    row = sig.flow[market]
+    age_trades(sig, market, now_ns)
+    if side > 0:
+        for k in range(row.bought.size):
+            row.bought[k] += lots
+    elif side < 0:
+        for k in range(row.sold.size):
+            row.sold[k] += lots
+    row.cvd += side * lots
+    row.minute_lots += lots
+    if sig.grid[market].walls:
+        wall_traded(sig, market, side, tick, lots)
+
+
+@hot
+def on_reset(sig, market):
+    """A gap or a new snapshot: nothing is concluded across the seam."""
+    sig.flow[market].seeded = 0
+    drop_walls(sig, market)
+
+
+@hot
+def age_quotes(sig, market, now_ns):
+    """Decay the order-flow sums to a time."""
+    row = sig.flow[market]
+    factors = decay_factors(now_ns - row.quote_ns)
+    scale_all(row.ofi, factors)
+    scale_all(row.depth, factors)
+    scale_all(row.quotes, factors)
+    row.quote_ns = max(row.quote_ns, now_ns)
+
+
+@hot
+def age_trades(sig, market, now_ns):
+    """Decay the trade sums to a time."""
+    row = sig.flow[market]
+    factors = decay_factors(now_ns - row.trade_ns)
+    scale_all(row.bought, factors)
+    scale_all(row.sold, factors)
+    row.trade_ns = max(row.trade_ns, now_ns)

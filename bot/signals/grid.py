@@ -1,0 +1,199 @@
+"""What is sampled on a grid of stream time: thin sides every 250 ms, volatility and medians every second.
+
+The grid lies on whole multiples of the epoch. It is worked off before the
+first message at or after a grid point, on the book as it stood since the last
+one, so it does not depend on how rows were batched.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bot.core.jit import hot
+from bot.market.book import ASK, BID
+from bot.market.heads import OK
+from bot.signals.features import band_depth, log_depth_ratio, mid_of, spread_bps
+from bot.signals.rolling import count_of, median_of, push
+from bot.signals.state import (
+    ASK_DEPTH,
+    BAND_SECONDS,
+    BID_DEPTH,
+    CYCLE_NS,
+    GRID_NS,
+    HORIZON_S,
+    MAX_SILENCE_NS,
+    MIDS,
+    MINUTE_LOTS,
+    MINUTES,
+    SECOND_NS,
+    SPREAD,
+)
+from bot.signals.walls import SCAN_S, scan
+
+THIN_BPS = 10.0
+THIN_TAU_S = 3.0
+THIN_IN = 0.5
+THIN_OWN_MOST = 0.75
+THIN_STEPS = 8  # 2 s of grid points
+FLOOR_LOTS = 1.0
+MEDIAN_LEAST = 60  # seconds of depth known before a side can be called thin
+
+_THIN_GAIN = 1.0 - math.exp(-(GRID_NS / SECOND_NS) / THIN_TAU_S)
+_FADE_1S = 0.5 ** (1.0 / 600.0)
+_FADE_10S = 0.5 ** (10.0 / 600.0)
+_FADE_H = tuple(0.5 ** (c / SECOND_NS / (50.0 * h)) for c, h in zip(CYCLE_NS, HORIZON_S, strict=True))
+_CYCLE_S = tuple(c // SECOND_NS for c in CYCLE_NS)
+_REFERENCE_BPS = 3.2  # 10 s sigma at which the volatility unit is 1 (0.1)
+_LEAST_RETURNS = 30
+_ONE = np.uint64(1)
+
+
+@hot
+def on_grid(sig, books, heads, market, now_ns):
+    """Work off all grid points up to a time; called when `next_grid_ns` is reached."""
+    grid = sig.grid[market]
+    point = now_ns // GRID_NS
+    due = sig.next_grid_ns[market]
+    sig.next_grid_ns[market] = (point + 1) * GRID_NS
+    if due == 0 or now_ns - due > MAX_SILENCE_NS:
+        grid.second = now_ns // SECOND_NS
+        return
+    usable = heads[market].status == OK and heads[market].synced != 0
+    bid_depth = ask_depth = np.nan
+    if usable:
+        reach = THIN_BPS * grid.volatility_unit
+        bid_depth = band_depth(books, market, BID, reach)
+        ask_depth = band_depth(books, market, ASK, reach)
+        _thin(sig, market, bid_depth, ask_depth, point - due // GRID_NS + 1)
+    else:
+        grid.thin_seeded = 0
+        grid.thin = 0
+        grid.thin_run = 0
+    second = now_ns // SECOND_NS
+    while grid.second < second:
+        grid.second += 1
+        _second(sig, books, market, grid.second, usable, bid_depth, ask_depth)
+        if usable and grid.second % SCAN_S == 0:
+            scan(sig, books, market, grid.second * SECOND_NS)
+
+
+@hot
+def _thin(sig, market, bid_depth, ask_depth, steps):
+    """2.4 for `steps` grid points with the same depths."""
+    grid = sig.grid[market]
+    if not grid.thin_seeded:
+        grid.thin_seeded = 1
+        grid.thin_ratio = 0.0
+        grid.thin_bid = bid_depth
+        grid.thin_ask = ask_depth
+    known = count_of(sig.bands, market, BID_DEPTH) >= MEDIAN_LEAST
+    bid_most = THIN_OWN_MOST * median_of(sig.bands, market, BID_DEPTH)
+    ask_most = THIN_OWN_MOST * median_of(sig.bands, market, ASK_DEPTH)
+    ratio = log_depth_ratio(bid_depth, ask_depth, FLOOR_LOTS)
+    for _ in range(steps):
+        grid.thin_ratio += _THIN_GAIN * (ratio - grid.thin_ratio)
+        grid.thin_bid += _THIN_GAIN * (bid_depth - grid.thin_bid)
+        grid.thin_ask += _THIN_GAIN * (ask_depth - grid.thin_ask)
+        state = 0
+        if known and grid.thin_ratio >= THIN_IN and grid.thin_ask <= ask_most:
+            state = 1
+        elif known and grid.thin_ratio <= -THIN_IN and grid.thin_bid <= bid_most:
+            state = -1
+        if state != 0:
+            grid.thin_run = grid.thin_run + 1 if state == grid.thin_last else 1
+        else:
+            grid.thin_run = 0
+        grid.thin_last = state
+        grid.thin = state if grid.thin_run >= THIN_STEPS else 0
+
+
+@hot
+def _second(sig, books, market, second, usable, bid_depth, ask_depth):
+    grid = sig.grid[market]
+    mid = mid_of(books, market) if usable else np.nan
+    sig.mids[market, second % MIDS] = mid
+    grid.bad_seconds = (grid.bad_seconds << _ONE) | np.uint64(0 if usable else 1)
+    if second % 60 == 0:
+        push(sig.bands, market, MINUTE_LOTS, MINUTES, sig.flow[market].minute_lots)
+        sig.flow[market].minute_lots = 0.0
+    if not usable:
+        return
+    push(sig.bands, market, SPREAD, BAND_SECONDS, spread_bps(books, market))
+    push(sig.bands, market, BID_DEPTH, BAND_SECONDS, bid_depth)
+    push(sig.bands, market, ASK_DEPTH, BAND_SECONDS, ask_depth)
+    _returns(sig, market, second)
+    if second % 300 == 0 and grid.returns_10s >= _LEAST_RETURNS:
+        sigma = math.sqrt(grid.square_10s / grid.weight_10s)
+        grid.volatility_unit = min(4.0, max(0.5, sigma / _REFERENCE_BPS))
+
+
+@hot
+def return_bps(sig, market, second, seconds):
+    """Move of the mid over the last `seconds` whole seconds, bps; nan while unknown."""
+    before = sig.mids[market, (second - seconds) % MIDS]
+    return 1e4 * (sig.mids[market, second % MIDS] / before - 1.0)
+
+
+@hot
+def _returns(sig, market, second):
+    grid = sig.grid[market]
+    move = return_bps(sig, market, second, 1)
+    if move == move:
+        grid.square_1s = _FADE_1S * grid.square_1s + move * move
+        grid.weight_1s = _FADE_1S * grid.weight_1s + 1.0
+        grid.returns_1s += 1
+    if second % 10 == 0:
+        move = return_bps(sig, market, second, 10)
+        if move == move:
+            grid.square_10s = _FADE_10S * grid.square_10s + move * move
+            grid.weight_10s = _FADE_10S * grid.weight_10s + 1.0
+            grid.returns_10s += 1
+    for mode in range(len(_CYCLE_S)):
+        if second % _CYCLE_S[mode] == 0:
+            move = return_bps(sig, market, second, HORIZON_S[mode])
+            if move == move:
+                grid.square_h[mode] = _FADE_H[mode] * grid.square_h[mode] + move * move
+                grid.moved_h[mode] = _FADE_H[mode] * grid.moved_h[mode] + abs(move)
+                grid.weight_h[mode] = _FADE_H[mode] * grid.weight_h[mode] + 1.0
+                grid.returns_h[mode] += 1
+
+
+@hot
+def sigma_1s_bps(sig, market):
+    """Volatility of one second, nan before 30 returns."""
+    grid = sig.grid[market]
+    if grid.returns_1s < _LEAST_RETURNS:
+        return np.nan
+    return math.sqrt(grid.square_1s / grid.weight_1s)
+
+
+@hot
+def horizon_sigma_bps(sig, market, mode):
+    """Volatility over a mode's horizon; from one second's until 30 samples are there (0.1)."""
+    grid = sig.grid[market]
+    if grid.returns_h[mode] < _LEAST_RETURNS:
+        return sigma_1s_bps(sig, market) * math.sqrt(float(HORIZON_S[mode]))
+    return math.sqrt(grid.square_h[mode] / grid.weight_h[mode])
+
+
+@hot
+def horizon_move_bps(sig, market, mode):
+    """Mean absolute move over a mode's horizon; 0.8 sigma until 30 samples are there."""
+    grid = sig.grid[market]
+    if grid.returns_h[mode] < _LEAST_RETURNS:
+        return 0.8 * horizon_sigma_bps(sig, market, mode)
+    return grid.moved_h[mode] / grid.weight_h[mode]
+
+
+@hot
+def mid_extremes(sig, market, seconds):
+    """Lowest and highest known mid of the last whole seconds, ticks; nan when none is known."""
+    low = high = np.nan
+    for back in range(seconds):
+        mid = sig.mids[market, (sig.grid[market].second - back) % MIDS]
+        if mid == mid:
+            low = mid if not low <= mid else low
+            high = mid if not high >= mid else high
+    return low, high

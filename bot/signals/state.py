@@ -1,0 +1,254 @@
+"""All state of the signals: a few arrays, a row a market, checkpointed by copying.
+
+nan means unknown or asleep. Prices are ticks, sizes lots, distances basis
+points of the mid, times nanoseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bot.core.enums import Mode
+from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.signals.decay import HORIZONS
+from bot.signals.registry import CARDS, MODES, WINDOWS, CardSpec
+from bot.signals.rolling import Windows, new_windows
+
+GRID_NS = 250 * NS_PER_MS
+SECOND_NS = NS_PER_S
+MAX_SILENCE_NS = 7_200 * NS_PER_S
+"""After a longer jump in the stream's time the grid starts again as after a cold start."""
+
+MIDS = 4096  # whole seconds of mids kept, a power of two above 3,600
+WALLS = 32
+DAY_CARDS = 4320  # 12 h of cards
+MINUTES = 60
+BAND_SECONDS = 600
+
+# rows of `Signals.bands`
+SPREAD, BID_DEPTH, ASK_DEPTH, MINUTE_LOTS = range(4)
+BANDS = 4
+
+FLOW = np.dtype(
+    [
+        ("seeded", "<i8"),  # 1 once a touch is known since the last reset
+        ("bid", "<i8"),  # the touch of the last commit
+        ("ask", "<i8"),
+        ("bid_lots", "<f8"),
+        ("ask_lots", "<f8"),
+        ("quote_ns", "<i8"),  # when the sums below were last decayed
+        ("ofi", "<f8", (HORIZONS,)),  # sums of order-flow increments, lots
+        ("depth", "<f8", (HORIZONS,)),  # sums of the mean touch size, lots
+        ("quotes", "<f8", (HORIZONS,)),  # sums of 1
+        ("trade_ns", "<i8"),  # of the last market trade, 0 none
+        ("bought", "<f8", (HORIZONS,)),  # lots by buying aggressors
+        ("sold", "<f8", (HORIZONS,)),
+        ("cvd", "<f8"),  # running sum of side x lots
+        ("minute_lots", "<f8"),  # traded since the last whole minute
+    ],
+    align=True,
+)
+
+GRID = np.dtype(
+    [
+        # thin side, every 250 ms
+        ("thin_seeded", "<i8"),
+        ("thin_ratio", "<f8"),  # smoothed log depth ratio, + = ask side thinner
+        ("thin_bid", "<f8"),  # smoothed band depths, lots
+        ("thin_ask", "<f8"),
+        ("thin_run", "<i8"),  # grid points the condition has held
+        ("thin_last", "<i8"),
+        ("thin", "<i8"),  # +1 ask side thin, -1 bid side thin, 0
+        # every second
+        ("second", "<i8"),  # the last whole second accounted for
+        ("bad_seconds", "<u8"),  # bit i: the book was not usable i seconds ago
+        ("square_1s", "<f8"),  # weighted squares of returns, bps^2, and their weights
+        ("weight_1s", "<f8"),
+        ("returns_1s", "<i8"),
+        ("square_10s", "<f8"),
+        ("weight_10s", "<f8"),
+        ("returns_10s", "<i8"),
+        ("square_h", "<f8", (MODES,)),
+        ("moved_h", "<f8", (MODES,)),  # weighted |return|
+        ("weight_h", "<f8", (MODES,)),
+        ("returns_h", "<i8", (MODES,)),
+        ("volatility_unit", "<f8"),
+        ("unit_set", "<i8"),
+        # walls
+        ("walls", "<i8"),  # rows in use, kept dense
+        ("next_wall", "<i8"),
+        ("bucket", "<i8"),  # ticks a wall bucket, 0 not set
+        ("wall_wins", "<f8", (2,)),  # a book side: tested walls that held, and all tested
+        ("wall_trials", "<f8", (2,)),
+        # every emission
+        ("emissions", "<i8"),
+        ("emitted_ns", "<i8"),
+        ("emitted_mid", "<f8", (4,)),  # mids at the last four emissions, newest first
+        ("drift", "<f8", (MODES,)),  # tanh(return / sigma) over the mode's alignment window
+    ],
+    align=True,
+)
+
+WALL = np.dtype(
+    [
+        ("id", "<i8"),
+        ("side", "<i8"),  # book side: +1 bid, -1 ask
+        ("near", "<i8"),  # ticks of the bucket's edges
+        ("far", "<i8"),
+        ("stage", "<i8"),  # CANDIDATE, ACTIVE, TESTED of bot.signals.walls
+        ("quantity", "<f8"),  # lots displayed now
+        ("peak", "<f8"),
+        ("executed", "<f8"),  # lots traded at it since birth
+        ("pending", "<f8"),  # executed since the last grid point
+        ("added", "<f8"),  # lots added after the first execution
+        ("cancelled", "<f8"),
+        ("cancelled_near", "<f8"),
+        ("near_s", "<f8"),  # seconds within / beyond the near distance
+        ("far_s", "<f8"),
+        ("born_ns", "<i8"),
+        ("seen_ns", "<i8"),  # last time its z was high enough to stay
+        ("strong_ns", "<i8"),  # since when it is a candidate
+        ("returns", "<f8"),  # re-appearances within a minute
+        ("genuineness", "<f8"),
+        ("distance_bps", "<f8"),
+    ],
+    align=True,
+)
+
+ENDED = np.dtype(
+    [
+        ("id", "<i8"),
+        ("side", "<i8"),
+        ("near", "<i8"),
+        ("far", "<i8"),
+        ("label", "<i8"),  # CONSUMED, PULLED, EXPIRED of bot.signals.walls
+        ("ended_ns", "<i8"),
+        ("returns", "<f8"),
+        ("peak", "<f8"),
+        ("executed", "<f8"),
+        ("genuineness", "<f8"),
+    ],
+    align=True,
+)
+ENDED_WALLS = 16
+
+LEVEL = np.dtype(
+    [
+        ("value", "<f8"),  # held since the last second, nan unknown
+        ("numerator", "<f8", (WINDOWS,)),
+        ("weight", "<f8", (WINDOWS,)),
+    ],
+    align=True,
+)
+
+READING = np.dtype(
+    [
+        ("score", "<f8"),  # -1 .. 1; nan asleep
+        ("strength", "<f8"),  # 0 .. 1
+        ("confidence", "<f8"),  # 0 .. 1
+        ("agreement", "<f8"),  # 0 .. 1
+        ("coverage", "<f8"),
+        ("state", "<f8"),  # bot.core.enums.Agreement
+        ("direction", "<f8"),  # -1, 0, 1 after hysteresis
+        ("fresh", "<f8"),  # 1: the direction changed within 3 cycles of the mode
+        ("decelerating", "<f8"),
+        ("exhausted", "<f8"),
+    ]
+)
+"""All float64, so that a block of readings is a plain view. A card's or the composite's, for one mode."""
+
+MEMORY = np.dtype(
+    [
+        ("direction", "<i8"),
+        ("candidate", "<i8"),
+        ("confirmed", "<i8"),  # consecutive cards towards the candidate
+        ("changed_ns", "<i8"),  # of the last change of direction, 0 none
+        ("cards", "<i8"),  # since the direction changed
+        ("peak", "<f8"),
+        ("past", "<f8", (3,)),  # the scores before this one, newest first
+        ("strength", "<f8"),  # of the card before
+        ("started_mid", "<f8"),
+    ],
+    align=True,
+)
+
+
+class Signals(NamedTuple):
+    """Arrays of M markets, C cards (registry order), 3 windows (1m, 5m, 1h), 3 modes (scalp, day, swing)."""
+
+    next_grid_ns: np.ndarray  # (M,) int64: at or after it `on_grid` is due; 0 before the first row
+    flow: np.ndarray  # (M,) FLOW
+    grid: np.ndarray  # (M,) GRID
+    mids: np.ndarray  # (M, MIDS) float64: mid of second s at s % MIDS, ticks
+    bands: Windows  # rows SPREAD .. MINUTE_LOTS
+    walls: np.ndarray  # (M, WALLS) WALL, the first grid.walls in use
+    ended: np.ndarray  # (M, ENDED_WALLS) ENDED, a ring by id of the wall that ended
+    levels: np.ndarray  # (M, C) LEVEL
+    history: Windows  # |raw| a card and window, |score| a card (and composite) and mode, fast OFI
+    raw: np.ndarray  # (M, C, 3) float64
+    scores: np.ndarray  # (M, C, 3) float64, a window
+    cards: np.ndarray  # (M, C, 3) READING, a mode
+    composites: np.ndarray  # (M, 3) READING; score is the bias
+    verdicts: np.ndarray  # (M, 3, 3) float64: probability, awake cards, alignment
+    fast: np.ndarray  # (M, 2) float64: 10 s order-flow imbalance in mean touch depths, and its z
+    memory: np.ndarray  # (M, C + 1, 3) MEMORY, the composite last
+    priors: np.ndarray  # (C, 3) float64: weights, shares of 1
+    scales: np.ndarray  # (C,) float64: prior scales s0
+    categories: np.ndarray  # (C,) int64
+    scratch: np.ndarray  # (2, 64) float64: nothing in it outlives a call
+
+
+PROBABILITY, AWAKE, ALIGNMENT = range(3)
+CYCLE_NS = tuple(mode.cycle_s * NS_PER_S for mode in Mode)
+HORIZON_S = tuple(mode.horizon_s for mode in Mode)
+
+
+def new_signals(markets: int, cards: Sequence[CardSpec] = CARDS) -> Signals:
+    """Cold state: everything asleep."""
+    c = len(cards)
+    names = sorted({card.category for card in cards})
+    grid = np.zeros(markets, GRID)
+    grid["volatility_unit"] = 1.0
+    grid["emitted_mid"] = np.nan
+    grid["drift"] = np.nan
+    grid["next_wall"] = 1
+    levels = np.zeros((markets, c), LEVEL)
+    levels["value"] = np.nan
+    return Signals(
+        next_grid_ns=np.zeros(markets, np.int64),
+        flow=np.zeros(markets, FLOW),
+        grid=grid,
+        mids=np.full((markets, MIDS), np.nan),
+        bands=new_windows(markets, BANDS, BAND_SECONDS),
+        walls=np.zeros((markets, WALLS), WALL),
+        ended=np.zeros((markets, ENDED_WALLS), ENDED),
+        levels=levels,
+        history=new_windows(markets, history_rows(c), DAY_CARDS),
+        raw=np.full((markets, c, WINDOWS), np.nan),
+        scores=np.full((markets, c, WINDOWS), np.nan),
+        cards=_asleep((markets, c, MODES)),
+        composites=_asleep((markets, MODES)),
+        verdicts=np.full((markets, MODES, 3), np.nan),
+        fast=np.full((markets, 2), np.nan),
+        memory=np.zeros((markets, c + 1, MODES), MEMORY),
+        priors=np.array([card.weights for card in cards], float).reshape(c, MODES) / 100.0,
+        scales=np.array([card.scale for card in cards], float),
+        categories=np.array([names.index(card.category) for card in cards], np.int64),
+        scratch=np.zeros((2, 64)),
+    )
+
+
+def history_rows(cards: int) -> int:
+    """Windows of a card, then modes of a card, modes of the composite, the fast order flow."""
+    return (WINDOWS + MODES) * cards + MODES + 1
+
+
+def _asleep(shape: tuple[int, ...]) -> np.ndarray:
+    readings = np.zeros(shape, READING)
+    for field in ("score", "strength", "confidence", "agreement"):
+        readings[field] = np.nan
+    readings["state"] = -1.0
+    return readings

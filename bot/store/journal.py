@@ -1,0 +1,265 @@
+"""The durable record of a run: rows gather in memory and are written in batches.
+
+A backtest refuses thousands of intents, so every call is a tuple appended to a
+list; JSON and SQLite wait for `commit`. What has not been committed is lost
+with the process, which is why live trading commits before it sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.core.messages import Denied, Fill, Intent, Order, Plan, Report
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.encoding import encode
+from bot.store.refusals import Refusals
+from bot.store.tally import Tally
+
+FLUSH_ROWS = 20_000
+"""Rows held in memory at most between two commits."""
+
+_PROMOTED = tuple(name for name in schema.TRADES if name not in ("run", "figures"))
+
+
+class StoreJournal:
+    """`bot.core.protocols.Journal` over a session's database, for one run.
+
+    `commits` counts the batches written, `tally` what passed, for the live view.
+    Repeats of a refusal (the same symbol, strategy, mode, action, side and
+    reason, nothing approved in between, within the hour) are one row with a count.
+    """
+
+    def __init__(self, database: Database, run: int) -> None:
+        self._database = database
+        self._run = run
+        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _INSERTS}
+        self._trades: dict[str, tuple[Any, ...]] = {}
+        self._kept: dict[str, tuple[Any, int]] = {}
+        self._refusals = Refusals()
+        self._held = 0
+        self._flushes = True
+        self.commits = 0
+        self.tally = Tally()
+        self._earlier = {
+            row["id"]: row["run"]
+            for row in database.query(
+                "SELECT id, run FROM trades WHERE stage != 'closed' AND run != ?", (run,)
+            )
+        }
+
+    def intent(self, intent: Intent) -> None:
+        self._add("intents", _intent_row(self._run, intent))
+
+    def plan(self, plan: Plan) -> None:
+        intent = plan.intent
+        self._refusals.approved(intent)
+        self._add(
+            "plans",
+            (
+                self._run,
+                intent.id,
+                intent.now_ns,
+                plan.lots,
+                plan.stop,
+                plan.explore,
+                plan.risk_e8,
+                encode(plan.figures),
+            ),
+        )
+
+    def denied(self, denied: Denied) -> None:
+        count = self._refusals.add(denied)
+        self.tally.denied(denied, count)
+        if count == 1:
+            self._hold()
+
+    def order(self, order: Order) -> None:
+        self._add(
+            "orders",
+            (
+                self._run,
+                order.client_id,
+                order.intent_id,
+                order.symbol,
+                order.market,
+                order.side,
+                order.type,
+                order.role,
+                order.lots,
+                order.price,
+                order.trigger,
+                order.trigger_by,
+                order.time_in_force,
+                order.reduce_only,
+                order.sent_ns,
+            ),
+        )
+
+    def report(self, report: Report) -> None:
+        self._add(
+            "reports",
+            (
+                self._run,
+                report.kind,
+                report.client_id,
+                report.symbol,
+                report.market,
+                report.venue_ns,
+                report.now_ns,
+                report.side,
+                report.lots,
+                report.price,
+                report.left_lots,
+                report.liquidity,
+                report.reason,
+                report.fee_e8,
+                report.realised_e8,
+                report.funding_e8,
+            ),
+        )
+
+    def fill(self, fill: Fill, trade_id: str) -> None:
+        self._add(
+            "fills",
+            (
+                self._run,
+                fill.client_id,
+                trade_id,
+                fill.symbol,
+                fill.side,
+                fill.lots,
+                fill.price,
+                fill.liquidity,
+                fill.fee_e8,
+                fill.realised_e8,
+                fill.now_ns,
+            ),
+        )
+
+    def trade(self, row: Mapping[str, Any]) -> None:
+        """Keep the latest state of a trade; a trade that an earlier run opened stays that run's."""
+        key = str(row["id"])
+        rest = {name: value for name, value in row.items() if name not in schema.TRADES}
+        run = self._earlier.get(key, self._run)
+        self._trades[key] = (run, *(row.get(name) for name in _PROMOTED), encode(rest))
+        self.tally.trade(row)
+        self._hold()
+
+    def readings(self, now_ns: int, symbol: str, cause: str, figures: Mapping[str, float]) -> None:
+        self._add("readings", (self._run, now_ns, symbol, cause, encode(figures)))
+
+    def transition(
+        self, now_ns: int, machine: str, subject: str, old: str, new: str, detail: Mapping[str, Any]
+    ) -> None:
+        """A state machine's step: book trust, protection, the bot itself."""
+        self._add("transitions", (self._run, now_ns, machine, subject, old, new, encode(detail)))
+
+    def equity(self, now_ns: int, coin: str, wallet_e8: int, equity_e8: int) -> None:
+        self._add("equity", (self._run, now_ns, coin, wallet_e8, equity_e8))
+
+    def audit(self, now_ns: int, what: str, detail: Mapping[str, Any]) -> None:
+        self._add("audit", (self._run, now_ns, what, encode(detail)))
+
+    def keep(self, key: str, value: Any, now_ns: int) -> None:
+        """Have a JSON-able value under a key, for the next start, written with the rows of the next commit.
+
+        Money, trades and the state they belong to are then all there or all absent.
+        The last value of a key wins; it must not change until it is written. Whoever keeps
+        state decides when to commit: from the first call on, nothing is written in between.
+        """
+        self._flushes = False
+        self._kept[key] = value, now_ns
+
+    def commit(self) -> None:
+        """Write everything held in one transaction; all of it or, on an error, none of it."""
+        connection = self._database.connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for name, rows in self._rows.items():
+                if rows:
+                    connection.executemany(_INSERTS[name], rows)
+            connection.executemany(_REPLACE_TRADE, list(self._trades.values()))
+            connection.executemany(_PUT_DENIAL, self._refusals.changed(self._run))
+            for key, (value, now_ns) in self._kept.items():
+                self._database.put_state(key, value, now_ns)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        self._forget()
+
+    def _forget(self) -> None:
+        for rows in self._rows.values():
+            rows.clear()
+        self._trades.clear()
+        self._kept.clear()
+        self._refusals.written()
+        self._held = 0
+        self.commits += 1
+
+    def _add(self, table: str, row: tuple[Any, ...]) -> None:
+        self._rows[table].append(row)
+        self._hold()
+
+    def _hold(self) -> None:
+        self._held += 1
+        if self._flushes and self._held >= FLUSH_ROWS:
+            self.commit()
+
+
+def _intent_row(run: int, intent: Intent) -> tuple[Any, ...]:
+    figures = {
+        **intent.figures,
+        "targets": intent.targets,
+        "time_stop_ns": intent.time_stop_ns,
+        "entry_ttl_ns": intent.entry_ttl_ns,
+        "stop_bps": intent.stop_bps,
+        "target_bps": intent.target_bps,
+        "drift_bps": intent.drift_bps,
+        "confidence": intent.confidence,
+        "conflicted": intent.conflicted,
+        "fraction": intent.fraction,
+        "wall": intent.wall,
+        "max_lots": intent.max_lots,
+    }
+    return (
+        run,
+        intent.id,
+        intent.now_ns,
+        intent.symbol,
+        intent.market,
+        intent.strategy,
+        intent.mode,
+        intent.action,
+        intent.side,
+        intent.reason,
+        intent.entry,
+        intent.limit,
+        intent.invalidation,
+        encode(figures),
+    )
+
+
+def _insert(table: str, columns: schema.Columns, verb: str = "INSERT") -> str:
+    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+
+
+_INSERTS = {
+    # An intent that risk approved after an earlier refusal, or an order sent again, is the same row.
+    "intents": _insert("intents", schema.INTENTS, "INSERT OR REPLACE"),
+    "plans": _insert("plans", schema.PLANS, "INSERT OR REPLACE"),
+    "orders": _insert("orders", schema.ORDERS, "INSERT OR REPLACE"),
+    "reports": _insert("reports", schema.REPORTS),
+    "fills": _insert("fills", schema.FILLS),
+    "readings": _insert("readings", schema.READINGS),
+    "transitions": _insert("transitions", schema.TRANSITIONS),
+    "equity": _insert("equity", schema.EQUITY),
+    "audit": _insert("audit", schema.AUDIT),
+}
+_REPLACE_TRADE = _insert("trades", schema.TRADES, "INSERT OR REPLACE")
+_PUT_DENIAL = _insert("denials", schema.DENIALS) + (
+    " ON CONFLICT (run, id) DO UPDATE SET last_id = excluded.last_id, value = excluded.value,"
+    " limit_value = excluded.limit_value, count = excluded.count, last_ns = excluded.last_ns"
+)

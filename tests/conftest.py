@@ -1,0 +1,56 @@
+"""What every test may use: the folder of recordings and a printed seed for property tests."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPO = Path(__file__).resolve().parents[1]
+CI_SEED = 20240808
+
+settings.register_profile(
+    "lopside", deadline=None, print_blob=True, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("lopside")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """One printed seed for a run: new each time at a desk, the same in CI."""
+    if config.option.hypothesis_seed in (None, ""):
+        seed = CI_SEED if os.environ.get("CI") else random.SystemRandom().randrange(2**32)
+        config.option.hypothesis_seed = str(seed)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    data = _data_folder()
+    return [
+        f"lopside: repeat this run's property tests with --hypothesis-seed={config.option.hypothesis_seed}",
+        f"lopside: recordings {data if data.is_dir() else f'absent ({data})'}",
+    ]
+
+
+def _data_folder() -> Path:
+    return Path(os.environ.get("LOPSIDE_TEST_DATA") or REPO.parent / "shared" / "data").resolve()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of recordings. Skips without it, fails when LOPSIDE_REQUIRE_DATA=1."""
+    folder = _data_folder()
+    if not folder.is_dir():
+        reason = f"recordings not found at {folder}; name their folder with LOPSIDE_TEST_DATA"
+        if os.environ.get("LOPSIDE_REQUIRE_DATA") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The checkout the tests run in."""
+    return REPO

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.enums import Side
+from bot.market.instruments import Instrument
+from bot.risk import sizing
+from bot.risk.sizing import SizeRules, confidence_multiplier, kelly_fraction, size_notional
+from tests.trading import INVERSE, LINEAR
+
+VECTORS = [
+    case
+    for case in json.loads((Path(__file__).parents[1] / "data" / "signal_vectors.json").read_text())["cases"]
+    if case["spec"] == "9.4" and case["fn"] != "portfolio_sigma"
+]
+
+
+def vector_size(equity, stop_bps, cost_bps, p_lcb, target_bps, conf, state, sigma_day) -> dict[str, Any]:
+    multiplier = confidence_multiplier(conf, state == "CONFLICTED")
+    rules = SizeRules()
+    size = size_notional(equity, stop_bps, cost_bps, p_lcb, target_bps, multiplier, sigma_day, rules)
+    names = {"risk": "risk", "kelly": "kelly", "volatility": "vol", "leverage": "lev"}
+    parts = {names[name]: value for name, value in size.parts.items()}
+    return {"parts": parts, "conf_mult": size.multiplier, "notional": size.notional}
+
+
+OURS: dict[str, Callable[..., Any]] = {
+    "kelly_fraction": lambda p, **rest: kelly_fraction(p, **rest),
+    "liquidation_price": lambda entry, leverage, mmr, side: sizing.liquidation_price(
+        entry, leverage, mmr, Side(side)
+    ),
+    "size_notional": vector_size,
+}
+
+
+@pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["id"])
+def test_sizing_equals_the_golden_vectors(case: dict[str, Any]) -> None:
+    ours, expected = OURS[case["fn"]](**case["args"]), case["expected"]
+    if isinstance(expected, dict):
+        assert ours["parts"] == pytest.approx(expected["parts"], rel=1e-9, abs=1e-12)
+        expected = {**expected, "parts": 0}
+        ours = {**ours, "parts": 0}
+    assert ours == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_exploration_ignores_kelly_but_no_other_part() -> None:
+    plain = size_notional(10_000, 15, 5, 0.2, 30, 0.8, 0.03, SizeRules())
+    explore = size_notional(10_000, 15, 5, 0.2, 30, 0.8, 0.03, SizeRules(), explore=True)
+    assert plain.notional == 0.0
+    assert (plain.binding, explore.binding) == ("kelly", "volatility")
+    assert explore.notional == pytest.approx(0.8 * 0.01 * 10_000 / 0.03)
+
+
+def test_exploration_at_the_least_confidence_still_has_a_size() -> None:
+    size = size_notional(10_000, 15, 5, 0.2, 30, 0.0, 0.03, SizeRules(), explore=True)
+    assert size.multiplier == SizeRules().explore_floor
+
+
+@pytest.mark.parametrize(
+    ("instrument", "price", "value"),
+    [
+        (LINEAR, 100_000, Fraction(1)),  # 0.001 x 1000.00
+        (INVERSE, 100_000, Fraction(1, 10)),  # 100 USD at 1000.00
+    ],
+)
+def test_a_lot_is_worth_what_the_contract_says(instrument: Instrument, price: int, value: Fraction) -> None:
+    assert sizing.lot_value(instrument, price) == value
+
+
+@given(notional=st.floats(0, 1e9), price=st.integers(1, 10_000_000), inverse=st.booleans())
+def test_lots_are_rounded_down(notional: float, price: int, inverse: bool) -> None:
+    instrument = INVERSE if inverse else LINEAR
+    lots = sizing.whole_lots(instrument, notional, price)
+    lot = sizing.lot_value(instrument, price)
+    assert lots * lot <= Fraction(notional) < (lots + 1) * lot
+
+
+@pytest.mark.parametrize("nothing", [0.0, -5.0, float("nan"), float("inf")])
+def test_no_notional_is_no_lots(nothing: float) -> None:
+    assert sizing.whole_lots(LINEAR, nothing, 100_000) == 0
+
+
+def test_risk_of_a_linear_long_by_hand() -> None:
+    # 2 units from 1000 to 990: 20, taker 0.05 % of 2000 and of 1980
+    fee = Fraction(Decimal("0.0005"))
+    assert sizing.risk_e8(LINEAR, 2_000, 100_000, 99_000, fee) == 21_99000000
+
+
+def test_risk_of_an_inverse_short_by_hand() -> None:
+    # 10 contracts of 100 USD: 1 coin at 1000, 0.8 at 1250; maker in, taker out
+    fee = Fraction(Decimal("0.0002"))
+    assert sizing.risk_e8(INVERSE, 10, 100_000, 125_000, fee) == 20_000_000 + 20_000 + 40_000
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+@given(
+    entry=st.integers(50_000, 200_000),
+    leverage=st.floats(1.5, 20.0),
+    maintenance=st.floats(0.001, 0.01),
+)
+def test_at_the_liquidation_price_margin_and_loss_leave_the_maintenance(
+    inverse: bool, side: Side, entry: int, leverage: float, maintenance: float
+) -> None:
+    at = sizing.liquidation_price(entry, leverage, maintenance, side, inverse)
+    first, last = (1 / entry, 1 / at) if inverse else (float(entry), at)
+    profit = side * (first - last) if inverse else side * (last - first)
+    assert first / leverage + profit == pytest.approx(maintenance * last, rel=1e-6, abs=1e-12)
+
+
+def test_an_unlevered_inverse_short_is_never_liquidated() -> None:
+    assert sizing.liquidation_price(100.0, 1.0, 0.005, Side.SELL, inverse=True) == float("inf")
+
+
+def test_an_inverse_long_loses_more_coin_than_the_price_falls() -> None:
+    assert sizing.stop_loss_bps(LINEAR, Side.BUY, 1000.0, 900.0) == pytest.approx(1000.0)
+    assert sizing.stop_loss_bps(INVERSE, Side.BUY, 1000.0, 900.0) == pytest.approx(1e4 / 9)
+    assert sizing.stop_loss_bps(INVERSE, Side.SELL, 1000.0, 1100.0) == pytest.approx(1e4 / 11)
