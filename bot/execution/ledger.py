@@ -23,6 +23,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from bot.core.enums import Side
+from bot.core.errors import BadInput
 from bot.core.units import to_e8
 from bot.market.instruments import Instrument
 
@@ -147,12 +148,17 @@ class Ledger:
 
     @staticmethod
     def from_state(instruments: Sequence[Instrument], state: dict[str, Any]) -> Ledger:
-        """The ledger as saved. Raises KeyError when a held market is not among `instruments`."""
+        """The ledger as saved. Raises BadInput when a held market is not among `instruments`."""
         ledger = Ledger(instruments)
         for coin, fields in state["accounts"].items():
             ledger._accounts[coin] = Account(**fields)
         index = {i.key: n for n, i in enumerate(instruments)}
         for key, held in state["positions"].items():
+            if key not in index:
+                raise BadInput(
+                    f"the saved wallet holds {held['lots']} lots of {key}, which is not among the markets "
+                    f"of this run ({', '.join(index)}); add it, or start a fresh session"
+                )
             ledger._holdings[index[key]] = Holding(held["lots"], Fraction(held["average"]))
         return ledger
 

@@ -29,8 +29,9 @@ from __future__ import annotations
 import numpy as np
 
 from bot.core.enums import Liquidity, OrderType, RejectReason, ReportKind, TimeInForce, TriggerBy
-from bot.core.jit import njit
-from bot.execution.positions import arm_funding, mark_ticks, move_position, settle_funding
+from bot.core.jit import hot
+from bot.execution.positions import arm_funding, mark_ticks, settle_funding
+from bot.execution.taking import fill, liquidate, reached, take, take_or_expire, trigger, trigger_stops
 from bot.execution.venue_state import (
     BUY,
     FOREVER,
@@ -52,9 +53,8 @@ from bot.execution.venue_state import (
     report,
     take_level,
     tell,
-    unlink,
 )
-from bot.market.book import best_tick, flip_of, key_at_or_below, lots_at, lots_at_key
+from bot.market.book import ASK, BID, best_tick, flip_of, key_at_or_below, lots_at, lots_at_key
 from bot.market.events import MAX_TICK
 
 __all__ = [
@@ -76,23 +76,19 @@ _LIMIT, _STOP = np.int64(OrderType.LIMIT), np.int64(OrderType.STOP_MARKET)
 _IOC, _POST_ONLY = np.int64(TimeInForce.IOC), np.int64(TimeInForce.POST_ONLY)
 _LAST, _MARK = np.int64(TriggerBy.LAST), np.int64(TriggerBy.MARK)
 _ACCEPTED, _REJECTED = np.int64(ReportKind.ACCEPTED), np.int64(ReportKind.REJECTED)
-_FILL = np.int64(ReportKind.FILL)
 _CANCELED, _EXPIRED = np.int64(ReportKind.CANCELED), np.int64(ReportKind.EXPIRED)
-_TRIGGERED, _LIQUIDATION = np.int64(ReportKind.TRIGGERED), np.int64(ReportKind.LIQUIDATION)
-_MAKER, _TAKER = np.int64(Liquidity.MAKER), np.int64(Liquidity.TAKER)
+_MAKER = np.int64(Liquidity.MAKER)
 _WOULD_TAKE = np.int64(RejectReason.POST_ONLY_WOULD_TAKE)
 _NOTHING_TO_REDUCE = np.int64(RejectReason.REDUCE_ONLY_NOTHING_TO_REDUCE)
-_NO_LIQUIDITY, _TABLE_FULL = np.int64(RejectReason.NO_LIQUIDITY), np.int64(RejectReason.TABLE_FULL)
 _UNKNOWN_ORDER, _BAD_QUANTITY = np.int64(RejectReason.UNKNOWN_ORDER), np.int64(RejectReason.BAD_QUANTITY)
-_BID, _ASK = np.int64(0), np.int64(1)
-_NO_MARGIN = np.int64(RejectReason.INSUFFICIENT_MARGIN)
+_BID, _ASK = np.int64(BID), np.int64(ASK)
 
 
-# The four hooks below are on the path of every row: they dismiss what cannot concern us and
-# are inlined into the loop; the work is in the functions they call.
+# The first three hooks are on the path of most rows: they dismiss what cannot concern us by a
+# few comparisons with the market's own row; the work is in the functions they call.
 
 
-@njit(inline="always")
+@hot
 def on_level(mt, books, heads, m, side, tick, before, lots):
     """A ladder level of `side` (0 bid, 1 ask) went from `before` to `lots`."""
     row = mt.markets[m]
@@ -103,7 +99,7 @@ def on_level(mt, books, heads, m, side, tick, before, lots):
         _level_changed(mt, m, side, tick, before, lots)
 
 
-@njit(inline="always")
+@hot
 def on_trade(mt, books, heads, m, side, tick, lots, t_corr):
     """A market print; `side` +1 buying aggressor, -1 selling, 0 not told."""
     row = mt.markets[m]
@@ -115,7 +111,7 @@ def on_trade(mt, books, heads, m, side, tick, lots, t_corr):
         _printed(mt, books, heads, m, side, tick, np.int64(lots), t_corr)
 
 
-@njit(inline="always")
+@hot
 def on_commit(mt, books, heads, m, t_corr):
     """A book message is complete and settled."""
     row = mt.markets[m]
@@ -129,17 +125,17 @@ def on_commit(mt, books, heads, m, t_corr):
         _committed(mt, books, heads, m, t_corr)
 
 
-@njit
+@hot
 def on_mark(mt, books, heads, m, t_corr):
     """heads[m].mark was renewed: stops by mark, forced closing, the coming settlement."""
     mark = mark_ticks(heads, m)
     arm_funding(mt, heads, m, t_corr)
-    _trigger_stops(mt, books, heads, m, _MARK, mark, t_corr)
-    _liquidate(mt, books, heads, m, mark, t_corr)
+    trigger_stops(mt, books, heads, m, _MARK, mark, t_corr)
+    liquidate(mt, books, heads, m, mark, t_corr)
     _close_event(mt, m, t_corr)
 
 
-@njit
+@hot
 def on_clear(mt, m):
     """A snapshot begins: the ladder was emptied without level changes."""
     while mt.markets[m].taken >= 0:
@@ -148,7 +144,7 @@ def on_clear(mt, m):
     look(mt, m)
 
 
-@njit
+@hot
 def on_arrivals(mt, books, heads, t_corr):
     """Requests and settlements due at or before `t_corr`, in the order of their due times.
 
@@ -170,7 +166,7 @@ def on_arrivals(mt, books, heads, t_corr):
             return
 
 
-@njit
+@hot
 def _first_request(mt):
     first = NONE
     for slot in range(mt.orders.size):
@@ -184,7 +180,7 @@ def _first_request(mt):
     return first
 
 
-@njit
+@hot
 def _first_settlement(mt):
     first = NONE
     for m in range(mt.markets.size):
@@ -194,7 +190,7 @@ def _first_settlement(mt):
     return first
 
 
-@njit
+@hot
 def _cancel(mt, request, t):
     wanted = mt.orders[request].target
     m = mt.orders[request].market
@@ -210,7 +206,7 @@ def _cancel(mt, request, t):
     report(mt, _REJECTED, wanted, m, ZERO, ZERO, ZERO, ZERO, ZERO, _UNKNOWN_ORDER, t)
 
 
-@njit
+@hot
 def _refusal(mt, books, order):
     """Why an arriving order is refused, 0 when it is not."""
     if order.lots <= 0:
@@ -230,7 +226,7 @@ def _refusal(mt, books, order):
     return ZERO
 
 
-@njit
+@hot
 def _would_take(mt, books, m, side, price):
     opposite = _ASK if side > 0 else _BID
     flip = flip_of(books, opposite)
@@ -244,7 +240,7 @@ def _would_take(mt, books, m, side, price):
     return False
 
 
-@njit
+@hot
 def _arrive(mt, books, heads, slot, t):
     order = mt.orders[slot]
     m = order.market
@@ -259,68 +255,22 @@ def _arrive(mt, books, heads, slot, t):
         order.state = _ARMED
         last = np.float64(heads[m].trade_price) if heads[m].trade_price > 0 else np.nan
         now = mark_ticks(heads, m) if order.trigger_by == _MARK else last
-        if _reached(order, now):
-            _trigger(mt, books, heads, m, slot, t)
+        if reached(order, now):
+            trigger(mt, books, heads, m, slot, t)
     elif order.type == _LIMIT and order.time_in_force != _IOC:
         # POST_ONLY was judged above: nothing is there to take
         order.state = _RESTING
-        _take(mt, books, heads, m, slot, order.price, t)
+        take(mt, books, heads, m, slot, order.price, t)
         if order.state == _RESTING:
             order.ahead = np.int64(lots_at(books, m, _BID if order.side > 0 else _ASK, order.price))
             order.traded = 0
     else:
         limit = order.price if order.type == _LIMIT else FOREVER * order.side
-        _take_or_expire(mt, books, heads, m, slot, limit, t)
+        take_or_expire(mt, books, heads, m, slot, limit, t)
     _close_event(mt, m, t)
 
 
-@njit
-def _take_or_expire(mt, books, heads, m, slot, limit, t):
-    full = _take(mt, books, heads, m, slot, limit, t)
-    order = mt.orders[slot]
-    if order.state == 0:
-        return
-    if order.reduce_only and not reducible(mt, m, order.side):
-        finish(mt, m, slot, _EXPIRED, _NOTHING_TO_REDUCE, t)
-    else:
-        finish(mt, m, slot, _EXPIRED, _TABLE_FULL if full else _NO_LIQUIDITY, t)
-
-
-@njit
-def _take(mt, books, heads, m, slot, limit, t):
-    """Walk the displayed levels up to `limit`, one fill a level; frees the slot when filled.
-
-    Returns whether the table of consumed levels ran full.
-    """
-    order = mt.orders[slot]
-    opposite = _ASK if order.side > 0 else _BID
-    flip = flip_of(books, opposite)
-    key = books.best[m, opposite]
-    want = fillable(mt, slot)
-    while key >= 0 and want > 0 and ((key ^ flip) - limit) * order.side <= 0:
-        tick = key ^ flip
-        got = take_level(mt, m, opposite, tick, np.int64(lots_at_key(books, m, opposite, key)), want)
-        if got < 0:
-            return True
-        if got > 0:
-            _fill(mt, heads, m, slot, got, tick, _TAKER, t)
-            want -= got
-        key = key_at_or_below(books, m, opposite, key - 1)
-    return False
-
-
-@njit
-def _fill(mt, heads, m, slot, lots, price, liquidity, t):
-    order = mt.orders[slot]
-    order.lots -= lots
-    report(mt, _FILL, order.id, m, order.side, lots, price, order.lots, liquidity, ZERO, t)
-    side = order.side
-    if order.lots == 0:
-        unlink(mt, m, slot)
-    move_position(mt, heads, m, side, lots, price, t)
-
-
-@njit
+@hot
 def _close_event(mt, m, t):
     """After anything that may have traded: reduce-only orders without a purpose expire."""
     slot = mt.markets[m].first
@@ -332,7 +282,7 @@ def _close_event(mt, m, t):
     look(mt, m)
 
 
-@njit
+@hot
 def _level_changed(mt, m, side, tick, before, lots):
     """Queues and consumed liquidity at one level."""
     entry = find_taken(mt, m, side, tick)
@@ -355,7 +305,7 @@ def _level_changed(mt, m, side, tick, before, lots):
         slot = order.next
 
 
-@njit
+@hot
 def _queue_after(ahead, traded, before, lots, proportional):
     """Lots ahead of us after our level went from `before` to `lots`.
 
@@ -372,20 +322,20 @@ def _queue_after(ahead, traded, before, lots, proportional):
     return max(np.int64(0), min(ahead, lots))
 
 
-@njit
+@hot
 def _printed(mt, books, heads, m, side, tick, lots, t):
     left = lots
     if side <= 0:
         left = _hit(mt, heads, m, BUY, tick, left, t)
     if side >= 0:
         _hit(mt, heads, m, SELL, tick, left, t)
-    _trigger_stops(mt, books, heads, m, _LAST, np.float64(tick), t)
+    trigger_stops(mt, books, heads, m, _LAST, np.float64(tick), t)
     if heads[m].mark != heads[m].mark:
-        _liquidate(mt, books, heads, m, np.float64(tick), t)
+        liquidate(mt, books, heads, m, np.float64(tick), t)
     _close_event(mt, m, t)
 
 
-@njit
+@hot
 def _best_resting(mt, m, side, limit):
     """Our best-priced, then oldest, resting order strictly better than `limit` that may trade; -1 none."""
     best = NONE
@@ -404,7 +354,7 @@ def _best_resting(mt, m, side, limit):
     return best
 
 
-@njit
+@hot
 def _hit(mt, heads, m, side, tick, printed, t):
     """A print against our orders of `side`; returns the lots that did not fill us."""
     lots = printed
@@ -414,7 +364,7 @@ def _hit(mt, heads, m, side, tick, printed, t):
             break
         got = min(lots, fillable(mt, slot))
         lots -= got
-        _fill(mt, heads, m, slot, got, mt.orders[slot].price, _MAKER, t)
+        fill(mt, heads, m, slot, got, mt.orders[slot].price, _MAKER, t)
     slot = mt.markets[m].first
     while slot >= 0:
         order = mt.orders[slot]
@@ -428,12 +378,12 @@ def _hit(mt, heads, m, side, tick, printed, t):
                 order.ahead = max(np.int64(0), order.ahead - lots)
                 if got > 0:
                     lots -= got
-                    _fill(mt, heads, m, slot, got, tick, _MAKER, t)
+                    fill(mt, heads, m, slot, got, tick, _MAKER, t)
         slot = after
     return lots
 
 
-@njit
+@hot
 def _committed(mt, books, heads, m, t):
     if mt.markets[m].rebuilt:
         _requeue(mt, books, m)
@@ -443,7 +393,7 @@ def _committed(mt, books, heads, m, t):
     _close_event(mt, m, t)
 
 
-@njit
+@hot
 def _requeue(mt, books, m):
     """After a snapshot: nobody is ahead of us who is not displayed."""
     mt.markets[m].rebuilt = 0
@@ -457,7 +407,7 @@ def _requeue(mt, books, m):
         slot = order.next
 
 
-@njit
+@hot
 def _crossed(mt, books, heads, m, side, t):
     """Fill our orders of `side` that the opposite side of the book has reached, at our price."""
     opposite = _ASK if side > 0 else _BID
@@ -469,12 +419,12 @@ def _crossed(mt, books, heads, m, side, t):
         price = mt.orders[slot].price
         got = _gather(mt, books, m, opposite, price, side, want)
         if got > 0:
-            _fill(mt, heads, m, slot, got, price, _MAKER, t)
+            fill(mt, heads, m, slot, got, price, _MAKER, t)
         if got < want:
             return  # what could reach the next order, at this price or worse, is used up
 
 
-@njit
+@hot
 def _gather(mt, books, m, opposite, price, side, want):
     """Consume up to `want` lots displayed at `price` or better for us; a full table ends it early."""
     flip = flip_of(books, opposite)
@@ -488,52 +438,3 @@ def _gather(mt, books, m, opposite, price, side, want):
         total += got
         key = key_at_or_below(books, m, opposite, key - 1)
     return total
-
-
-@njit
-def _reached(stop, price):
-    """Whether a price in ticks (nan: unknown) is at or beyond a stop's trigger."""
-    return price >= stop.trigger if stop.side > 0 else price <= stop.trigger
-
-
-@njit
-def _trigger_stops(mt, books, heads, m, by, price, t):
-    slot = mt.markets[m].first
-    while slot >= 0:
-        order = mt.orders[slot]
-        after = order.next
-        if order.state == _ARMED and order.trigger_by == by and _reached(order, price):
-            _trigger(mt, books, heads, m, slot, t)
-        slot = after
-
-
-@njit
-def _trigger(mt, books, heads, m, slot, t):
-    order = mt.orders[slot]
-    tell(mt, _TRIGGERED, slot, ZERO, t)
-    _take_or_expire(mt, books, heads, m, slot, FOREVER * order.side, t)
-
-
-@njit
-def _liquidate(mt, books, heads, m, price, t):
-    row = mt.markets[m]
-    held = row.position
-    if held == 0 or not (price <= row.liquidation if held > 0 else price >= row.liquidation):
-        return
-    while row.first >= 0:
-        finish(mt, m, row.first, _CANCELED, _NO_MARGIN, t)
-    side = SELL if held > 0 else BUY
-    opposite = _ASK if side > 0 else _BID
-    flip = flip_of(books, opposite)
-    key = books.best[m, opposite]
-    left = abs(held)
-    while key >= 0 and left > 0:
-        tick = key ^ flip
-        got = take_level(mt, m, opposite, tick, np.int64(lots_at_key(books, m, opposite, key)), left)
-        if got < 0:
-            break
-        if got > 0:
-            left -= got
-            report(mt, _LIQUIDATION, ZERO, m, side, got, tick, left, _TAKER, ZERO, t)
-            move_position(mt, heads, m, side, got, tick, t)
-        key = key_at_or_below(books, m, opposite, key - 1)

@@ -201,7 +201,7 @@ class PaperVenue:
     def _restore_position(self, m: int) -> None:
         lots, average = self.ledger.position_lots(m), self.ledger.average_ticks(m)
         row = self.mt.markets[m]
-        self.mt.watch[m] += (lots != 0) - (row["position"] != 0)
+        self.mt.watch[m] += int(lots != 0) - int(row["position"] != 0)
         row["position"] = lots
         row["average"] = float(average or 0)
         row["liquidation"] = liquidation_ticks.py_func(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bot.core.enums import ReportKind
-from bot.core.jit import njit
+from bot.core.jit import hot
 from bot.execution.venue_state import BUY, FOREVER, SELL, ZERO, report
 
 _FUNDING = np.int64(ReportKind.FUNDING)
@@ -18,7 +18,7 @@ _FUNDING = np.int64(ReportKind.FUNDING)
 _FIXED_NS = 60_000_000_000
 
 
-@njit
+@hot
 def liquidation_ticks(position, average, leverage, maintenance, inverse):
     """Mark in ticks at which margin + unrealised = maintenance, nan when that cannot be.
 
@@ -35,7 +35,7 @@ def liquidation_ticks(position, average, leverage, maintenance, inverse):
     return mark if mark > 0.0 else np.nan
 
 
-@njit
+@hot
 def entry_average(held, average, lots, price, inverse):
     """Average entry after `lots` more at `price`; harmonic on inverse contracts (what they cost in coin)."""
     total = np.float64(held + lots)
@@ -44,7 +44,7 @@ def entry_average(held, average, lots, price, inverse):
     return (average * held + np.float64(price) * lots) / total
 
 
-@njit
+@hot
 def move_position(mt, heads, m, side, lots, price, t):
     """Book a fill into the position and renew what depends on it."""
     row = mt.markets[m]
@@ -62,7 +62,7 @@ def move_position(mt, heads, m, side, lots, price, t):
     arm_funding(mt, heads, m, t)
 
 
-@njit
+@hot
 def arm_funding(mt, heads, m, t):
     """Remember the coming settlement of an open position and the rate last announced for it."""
     row = mt.markets[m]
@@ -81,7 +81,7 @@ def arm_funding(mt, heads, m, t):
     mt.clock[0] = min(mt.clock[0], row.funding_ns)
 
 
-@njit
+@hot
 def settle_funding(mt, heads, m, t):
     """The armed settlement is reached: report position, mark and rate; the ledger makes it money.
 
@@ -102,7 +102,7 @@ def settle_funding(mt, heads, m, t):
     arm_funding(mt, heads, m, t)
 
 
-@njit
+@hot
 def mark_ticks(heads, m):
     """Mark price in ticks, whole where the venue's decimal is; nan when unknown."""
     ticks = heads[m].mark / heads[m].tick_size

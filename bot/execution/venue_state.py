@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import njit
+from bot.core.jit import hot
 from bot.market.instruments import Contract, Instrument
 
 # Typed constants: numba would compile a kernel anew for each plain literal it is called with.
@@ -186,7 +186,7 @@ def new_matching(
     )
 
 
-@njit
+@hot
 def report(mt, kind, order_id, market, side, lots, price, left, liquidity, reason, t):
     """Append a report; returns its index, -1 when the table is full (counted in OVERFLOW).
 
@@ -218,7 +218,7 @@ def report(mt, kind, order_id, market, side, lots, price, left, liquidity, reaso
     return n
 
 
-@njit
+@hot
 def link(mt, m, slot):
     """The order of a slot is live: last in its market's line."""
     mt.orders[slot].next = NONE
@@ -232,7 +232,7 @@ def link(mt, m, slot):
     mt.orders[last].next = slot
 
 
-@njit
+@hot
 def unlink(mt, m, slot):
     """Take a live order out of its market's line and free its slot."""
     after = mt.orders[slot].next
@@ -247,21 +247,21 @@ def unlink(mt, m, slot):
     mt.watch[m] -= 1
 
 
-@njit
+@hot
 def tell(mt, kind, slot, reason, t):
     """Report something other than a fill about an order."""
     order = mt.orders[slot]
     report(mt, kind, order.id, order.market, order.side, ZERO, ZERO, order.lots, ZERO, reason, t)
 
 
-@njit
+@hot
 def finish(mt, m, slot, kind, reason, t):
     """A live order ends unfilled or partly filled: report it and free its slot."""
     tell(mt, kind, slot, reason, t)
     unlink(mt, m, slot)
 
 
-@njit
+@hot
 def find_taken(mt, m, side, tick):
     """Entry of a consumed level, -1 when nothing was taken there."""
     entry = mt.markets[m].taken
@@ -272,7 +272,7 @@ def find_taken(mt, m, side, tick):
     return NONE
 
 
-@njit
+@hot
 def take_level(mt, m, side, tick, displayed, want):
     """Consume up to `want` of what is displayed and not yet consumed at a level.
 
@@ -300,7 +300,7 @@ def take_level(mt, m, side, tick, displayed, want):
     return got
 
 
-@njit
+@hot
 def free_taken(mt, m, entry):
     """Forget that a level was consumed."""
     after = mt.taken[entry].next
@@ -316,13 +316,13 @@ def free_taken(mt, m, entry):
     mt.watch[m] -= 1
 
 
-@njit
+@hot
 def reducible(mt, m, side):
     """Whether an order of this side would make the position smaller."""
     return mt.markets[m].position * side < 0
 
 
-@njit
+@hot
 def fillable(mt, slot):
     """Lots of an order that may trade now; a reduce-only order is capped by the position."""
     order = mt.orders[slot]
@@ -331,7 +331,7 @@ def fillable(mt, slot):
     return max(np.int64(0), min(order.lots, -mt.markets[order.market].position * order.side))
 
 
-@njit
+@hot
 def look(mt, m):
     """Renew the prices that matter after orders or consumed levels of a market changed."""
     bid_low = ask_low = best_sell = print_high = FOREVER

@@ -10,7 +10,7 @@ import numpy as np
 
 from bot.core.enums import Agreement
 from bot.core.jit import hot
-from bot.signals.registry import NULL_WEIGHTS, WINDOWS
+from bot.signals.registry import CATEGORIES, MODES, NULL_WEIGHTS, WINDOWS
 from bot.signals.rolling import count_of, mid_rank, push
 from bot.signals.state import ALIGNMENT, AWAKE, DAY_CARDS, PROBABILITY
 
@@ -68,7 +68,7 @@ def _agreement(sig, market, mode):
     """(share of the categories' sizes that is left in their sum, state) over categories."""
     signed = size = 0.0
     up = down = known = 0
-    for category in range(sig.categories.max() + 1):
+    for category in range(CATEGORIES):
         total = weight = 0.0
         for card in range(sig.raw.shape[1]):
             one = sig.cards[market, card, mode]
@@ -93,7 +93,7 @@ def _agreement(sig, market, mode):
 
 @hot
 def _strength(sig, market, mode, size):
-    row = (WINDOWS + 3) * sig.raw.shape[1] + mode
+    row = (WINDOWS + MODES) * sig.raw.shape[1] + mode
     strength = size
     if count_of(sig.history, market, row) >= RANKED_FROM:
         strength = mid_rank(sig.history, market, row, size)

@@ -44,5 +44,8 @@ keeps this share and not the share of the missing cards.
 """
 
 
+CATEGORIES = len({card.category for card in CARDS})
+
+
 def card_names() -> tuple[str, ...]:
     return tuple(card.name for card in CARDS)

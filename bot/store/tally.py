@@ -34,7 +34,11 @@ class Tally:
     def trade(self, row: Mapping[str, Any]) -> None:
         """The latest row of a trade; a late fill may revive one that had ended."""
         if row["stage"] == Stage.CLOSED:
-            self._ended[row["id"]] = _positive(row, "filled_lots"), bool(row.get("explore")), _positive(row, "net_e8")
+            self._ended[row["id"]] = (
+                _positive(row, "filled_lots"),
+                bool(row.get("explore")),
+                _positive(row, "net_e8"),
+            )
         else:
             self._ended.pop(row["id"], None)
 

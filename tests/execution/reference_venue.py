@@ -50,7 +50,7 @@ class ReferenceVenue:
 
     def begin(self, t: int) -> None:
         while True:
-            due = [(r[0], 1, r[1], r) for r in self.requests if r[0] <= t]
+            due: list[tuple[int, int, int, Any]] = [(r[0], 1, r[1], r) for r in self.requests if r[0] <= t]
             if self.armed is not None and self.armed <= t:
                 due.append((self.armed, 0, 0, None))
             if not due:

@@ -76,6 +76,15 @@ def test_a_print_through_our_price_fills_no_more_than_was_printed():
     assert said(w) == [("FILL", "o2", 4, 100, 0), ("FILL", "o1", 2, 99, 2)]
 
 
+def test_a_print_through_our_price_leaves_nobody_ahead_of_us():
+    w = flat()
+    w.send(10, BUY, 2, price=100)
+    w.send(10, BUY, 2, price=100)
+    w.trade(11, -1, 99, 1)
+    w.trade(12, -1, 100, 2)
+    assert said(w) == [("FILL", "o1", 1, 100, 1), ("FILL", "o1", 1, 100, 0), ("FILL", "o2", 1, 100, 1)]
+
+
 def test_our_own_earlier_order_stands_before_the_later_one():
     w = flat()
     w.send(10, BUY, 2, price=100)
@@ -353,6 +362,21 @@ def test_a_forced_close_of_an_inverse_short():
     assert said(w) == [("LIQUIDATION", "", 10, 101, 0)]
 
 
+def test_a_flipped_position_is_forced_closed_from_its_new_entry():
+    w = flat(leverage=10)
+    w.book(10, {90: 9}, {100: 0})
+    w.send(10, BUY, 4, MARKET)
+    w.begin(10)
+    w.book(11, {100: 0, 99: 0})
+    w.send(11, SELL, 6, MARKET)  # short 2 from 90: closed at 90 * 1.1 / 1.004 = 98.6...
+    w.begin(11)
+    w.mark(12, 9.86)
+    assert len(said(w)) == 2
+    assert w.venue.mt.markets[0]["position"] == -2
+    w.mark(13, 9.87)
+    assert said(w) == [("LIQUIDATION", "", 1, 101, 1), ("LIQUIDATION", "", 1, 102, 0)]
+
+
 def test_without_a_mark_the_last_trade_forces_the_close():
     w = flat(leverage=10)
     w.send(10, BUY, 5, MARKET)
@@ -451,3 +475,29 @@ def test_markets_do_not_touch_each_other():
         ("o1", 0),
         ("o3", 1),
     ]
+
+
+def test_a_full_table_of_consumed_levels_ends_the_taking_openly():
+    w = flat()
+    w.book(10, asks={200 + n: 1 for n in range(1100)})
+    w.send(10, BUY, 5 + 7 + 1100, MARKET)
+    w.begin(11)
+    last = w.reports()[-1]
+    assert (last.kind, last.reason, last.left_lots) == (
+        ReportKind.EXPIRED,
+        RejectReason.TABLE_FULL,
+        1100 - 1022,
+    )
+
+
+def test_a_half_full_report_table_asks_to_be_emptied_at_once():
+    w = flat(report_latency_ns=10**9)
+    for t in (11, 13, 15):
+        assert w.venue.mt.clock[1] > 0
+        w.book(t, {99: 1}, {200 + n: 1 for n in range(1000)}, snapshot=True)
+        w.send(t, BUY, 1000, MARKET)
+        w.begin(t + 1)
+    assert w.venue.mt.clock[1] == 0
+    assert w.venue.drain(16) == []
+    assert w.venue.mt.clock[1] == 12 + 10**9
+    assert len(said(w, ReportKind.FILL)) == 3000

@@ -26,7 +26,7 @@ TICKS = st.integers(93, 107)
 LEVELS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9)), min_size=1, max_size=5)
 START = [(1, 100 - n, 4) for n in range(4)] + [(-1, 101 + n, 4) for n in range(4)]
 
-orders = st.builds(
+orders: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     side=st.sampled_from(Side),
     type=st.sampled_from([OrderType.LIMIT] * 4 + [OrderType.MARKET, OrderType.STOP_MARKET]),
@@ -162,7 +162,7 @@ def long_script(seed: int, length: int = 300) -> list[tuple[int, tuple[Any, ...]
         elif what == "order":
             step = ("order", long_order(rng, side, touch))
         elif what == "mark":
-            step = ("mark", touch + rng.choice((-14, -2, -1, 0, 0, 1, 2, 14)))
+            step = ("mark", touch + rng.choice((-2, -1, 0, 0, 0, 1, 2, rng.randint(-14, 14))))
         else:
             step = {
                 "cancel": ("cancel", rng.randint(1, 4)),

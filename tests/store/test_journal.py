@@ -105,11 +105,8 @@ def test_a_trade_row_is_the_latest_and_keeps_unforeseen_figures(
     journal.trade({"id": "t1", "stage": "closed", "net_e8": -5, "venue_ms": 12, "detail": "late"})
     journal.commit()
     (row,) = rows(database, "trades")
-    assert (row["stage"], row["net_e8"], json.loads(str(row["detail"]))) == (
-        "closed",
-        -5,
-        {"unprotected_ns": 12},
-    )
+    assert (row["stage"], row["net_e8"], row["detail"]) == ("closed", -5, "late")
+    assert json.loads(str(row["figures"])) == {"venue_ms": 12}
 
 
 def test_a_trade_that_survives_a_restart_stays_one_row(database: Database, journal: StoreJournal) -> None:
@@ -192,9 +189,45 @@ def test_refusals_in_other_symbols_modes_and_sides_are_counted_apart(
 
 def test_a_streak_lasts_an_hour(denied: Callable[..., Denied]) -> None:
     refusals = Refusals()
-    assert refusals.add(denied(0))
-    assert not refusals.add(denied(1, now_ns=WINDOW_NS - 1))
-    assert refusals.add(denied(2, now_ns=WINDOW_NS))
+    counts = [refusals.add(denied(n, now_ns=now)) for n, now in enumerate((0, WINDOW_NS - 1, WINDOW_NS))]
+    assert counts == [1, 2, 1]
+
+
+def test_kept_state_is_written_with_the_rows_and_only_with_them(
+    database: Database, journal: StoreJournal
+) -> None:
+    journal.keep("session", {"wallet": 1}, 5)
+    journal.keep("session", {"wallet": 2}, 6)
+    assert database.state("session") is None or database.state("session") == {}
+    journal.equity(6, "USDT", 2, 2)
+    journal.commit()
+    assert database.state("session") == {"wallet": 2}
+    assert len(rows(database, "equity")) == 1
+
+
+def test_state_and_rows_are_both_absent_when_a_commit_fails(
+    database: Database, journal: StoreJournal
+) -> None:
+    journal.keep("session", {"wallet": 1}, 5)
+    journal.commit()
+    journal.equity(6, "USDT", 2, 2)
+    journal.keep("session", {"wallet": object()}, 6)
+    with pytest.raises((TypeError, AttributeError)):
+        journal.commit()
+    assert database.state("session") == {"wallet": 1}
+    assert rows(database, "equity") == []
+
+
+def test_a_journal_that_keeps_state_never_commits_by_itself(
+    database: Database, journal: StoreJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "FLUSH_ROWS", 3)
+    journal.keep("session", {"wallet": 1}, 0)
+    for now_ns in range(5):
+        journal.equity(now_ns, "USDT", 1, 1)
+    assert rows(database, "equity") == []
+    journal.commit()
+    assert len(rows(database, "equity")) == 5
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

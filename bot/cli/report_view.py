@@ -1,0 +1,105 @@
+"""A report for people: tables on a console."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from bot.app.durations import format_duration
+from bot.cli.live_view import amount, clock
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bot.store.report import Performance, Report
+
+
+def show_report(out: Console, report: Report) -> None:
+    """Performance, exploration apart, wallets, refusals."""
+    runs = ", ".join(str(run) for run in report.runs)
+    out.print(f"[bold]Session {report.session}[/], {report.kind} run {runs} ({report.state})")
+    if report.from_ns:
+        length = format_duration((report.to_ns - report.from_ns) / 1e9)
+        out.print(f"{clock(report.from_ns)} to {clock(report.to_ns)}, {length}")
+    out.print()
+    if report.round_trips:
+        out.print(_performance("Round trips", [*report.performance, *report.totals]))
+    else:
+        out.print("No round trips.")
+    if report.exploration:
+        out.print(_performance("Exploration (not counted as performance)", list(report.exploration)))
+    for wallet in report.wallets:
+        out.print(
+            f"Equity {amount(wallet.first_equity_e8)} to {amount(wallet.last_equity_e8)} {wallet.coin}"
+            f" ({amount(wallet.change_e8, sign=True)}, exploration included),"
+            f" largest fall {amount(wallet.max_drawdown_e8)} ({wallet.max_drawdown:.2%})"
+        )
+    out.print(
+        f"Asked {report.intents:,}, approved {report.approved:,}, refused {report.refused:,};"
+        f" {report.orders:,} orders, {report.fills:,} fills, {report.unfilled} entries never filled,"
+        f" {report.still_open} trades open"
+    )
+    if report.refusals:
+        listed = ", ".join(f"{entry.reason} {entry.count:,}" for entry in report.refusals)
+        out.print(f"Refused for: {listed}", soft_wrap=True)
+    if report.unprotected_max_ns:
+        out.print(f"Longest time without a resting stop: {report.unprotected_max_ns / 1e6:,.0f} ms")
+
+
+def _performance(title: str, groups: list[Performance]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim")
+    for name in (
+        "strategy",
+        "trips",
+        "won (95 %)",
+        "gross",
+        "fees",
+        "funding",
+        "net",
+        "best",
+        "worst",
+        "held",
+    ):
+        table.add_column(name, justify="left" if name == "strategy" else "right")
+    for group in groups:
+        table.add_row(*_cells(group), style="" if group.strategy else "bold")
+    return table
+
+
+def _cells(group: Performance) -> list[str]:
+    won = (
+        f"{group.wins} ({group.win_low:.0%} to {group.win_high:.0%})"
+        if group.win_low is not None and group.win_high is not None
+        else "-"
+    )
+    return [
+        group.strategy or "all",
+        str(group.round_trips),
+        won,
+        amount(group.gross_e8, sign=True),
+        amount(-group.fees_e8, sign=True),
+        amount(group.funding_e8, sign=True),
+        f"{amount(group.net_e8, sign=True)} {group.coin}",
+        "-" if group.best_bps is None else f"{group.best_bps:+.1f}bp",
+        "-" if group.worst_bps is None else f"{group.worst_bps:+.1f}bp",
+        "-" if group.hold_s is None else format_duration(group.hold_s),
+    ]
+
+
+def show_summary(out: Console, summary: Mapping[str, Any], database: Path) -> None:
+    """What the run read and how it can be compared with another."""
+    decided = ", ".join(f"{count:,} {what}" for what, count in summary["decisions"].items())
+    out.print(
+        f"{summary['rows']:,} rows, {format_duration(summary['span_s'])} of market time in"
+        f" {format_duration(summary['wall_s'])}; {summary['gaps']} gaps, {summary['lost_rows']} rows lost",
+        style="dim",
+    )
+    out.print(f"Decision hash {summary['decision_hash']} over {decided}", style="dim", soft_wrap=True)
+    if summary["recorded_to"]:
+        out.print(f"Recorded to {summary['recorded_to']}", style="dim", soft_wrap=True)
+    for name, error in summary["disabled_strategies"].items():
+        out.print(f"Strategy {name} was switched off: {error}", style="red")
+    out.print(f"Kept in {database}; ask `lopside report` or `lopside why ID`", style="dim", soft_wrap=True)

@@ -1,0 +1,199 @@
+"""`paper`, `watch` and `backtest`: run a session and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.cli.options import AsJson, ConfigFile, Session, load_config
+from bot.cli.output import print_json
+
+if TYPE_CHECKING:
+    from bot.app.config import Config
+    from bot.app.session import SessionOptions, SessionResult
+
+INTERRUPTED = 130
+
+Market = Annotated[
+    str | None,
+    typer.Option("--market", metavar="demo|replay", help="Where the market comes from (default demo)."),
+]
+Tapes = Annotated[
+    list[Path] | None,
+    typer.Option("--tape", metavar="TAPE", help="Tape to replay; may be repeated. Means --market replay."),
+]
+For = Annotated[
+    str | None,
+    typer.Option(
+        "--for", metavar="TIME", help="Market time to run: 90s, 10m, 1h, 1d; 0 without end (default 1h)."
+    ),
+]
+Speed = Annotated[
+    str | None,
+    typer.Option("--speed", metavar="max|N", help="Market seconds a second; max: no waiting (default 60)."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the demo market (default 1).")]
+Symbols = Annotated[
+    str | None, typer.Option("--symbols", metavar="A,B", help="Markets, separated by commas.")
+]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="DIR", help="Record the stream as a tape in this folder.")
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Forget the session's wallet, trades and history first.")
+]
+
+
+def paper(
+    market: Market = None,
+    tape: Tapes = None,
+    duration: For = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    symbols: Symbols = None,
+    session: Session = None,
+    record: Record = None,
+    fresh: Fresh = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Trade on paper: on the demo market, or on a tape in its own time.
+
+    The session's wallet and open trades survive a restart. Ctrl-C ends with a report.
+    """
+    settings = _settings(config, market, tape, duration, speed, seed, symbols, session)
+    _run("paper", settings, tape, record, fresh, as_json)
+
+
+def watch(
+    market: Market = None,
+    tape: Tapes = None,
+    duration: For = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    symbols: Symbols = None,
+    session: Session = None,
+    record: Record = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Show signals, walls and book trust without trading."""
+    settings = _settings(config, market, tape, duration, speed, seed, symbols, session or "watch")
+    _run("watch", settings, tape, record, False, as_json)
+
+
+def backtest(
+    tapes: Annotated[
+        list[Path], typer.Argument(metavar="TAPE...", help="Tapes, one after the other.", show_default=False)
+    ],
+    duration: For = None,
+    symbols: Symbols = None,
+    session: Session = None,
+    fresh: Fresh = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Trade a tape on paper as fast as possible, with the same engine, from the starting wallet."""
+    settings = _settings(config, "replay", tapes, duration, "max", None, symbols, session or "backtest")
+    _run("backtest", settings, tapes, None, fresh, as_json)
+
+
+def _settings(
+    file: Path | None,
+    market: str | None,
+    tapes: list[Path] | None,
+    duration: str | None,
+    speed: str | None,
+    seed: int | None,
+    symbols: str | None,
+    session: str | None,
+) -> Config:
+    return load_config(
+        file,
+        market__source="replay" if tapes and market is None else market,
+        market__duration=duration,
+        market__speed=speed if speed is None or speed == "max" else _number(speed),
+        session__seed=seed,
+        market__symbols=symbols,
+        session__name=session,
+    )
+
+
+def _number(text: str) -> float:
+    from bot.core.errors import BadInput
+
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInput(f"--speed: expected max or a number, was {text!r}") from None
+
+
+def _options(
+    kind: Any, config: Config, tapes: list[Path] | None, record: Path | None, fresh: bool, **more: Any
+) -> SessionOptions:
+    from bot.app.session import SessionOptions
+    from bot.core.errors import BadInput
+
+    market = config.market
+    if market.source == "replay" and not tapes:
+        raise BadInput("--market replay: expected a tape; name one with --tape TAPE")
+    if market.source == "demo" and tapes:
+        raise BadInput("--tape does not go with --market demo; leave one of them out")
+    # A tape has its own markets and length; only what was asked for narrows them.
+    asked = market.model_fields_set if market.source == "replay" else {"symbols", "duration"}
+    return SessionOptions(
+        config=config,
+        kind=kind,
+        market=market.source,
+        tapes=tuple(tapes or ()),
+        session=config.session.name,
+        seed=config.session.seed,
+        symbols=market.symbols if "symbols" in asked else (),
+        duration_s=(market.duration or None) if "duration" in asked else None,
+        speed=market.speed,
+        record=record,
+        fresh=fresh,
+        strategies_dir=own if (own := Path("strategies")).is_dir() else None,
+        **more,
+    )
+
+
+def _run(
+    kind: str, config: Config, tapes: list[Path] | None, record: Path | None, fresh: bool, as_json: bool
+) -> None:
+    from bot.app.logs import session_log
+    from bot.cli.live_view import watching
+
+    folder = config.storage.folder.expanduser() / config.session.name
+    with session_log(folder, config.logging) as log, watching(f"lopside {kind}") as on_status:
+        # After the first frame is on the screen: this loads the compiled loop.
+        from bot.app.session import run_session
+
+        options = _options(kind, config, tapes, record, fresh, on_status=on_status)
+        log.info("started", kind=kind, market=options.market, speed=options.speed, seed=options.seed)
+        result = run_session(options)
+        log.info("ended", interrupted=result.interrupted, summary=result.summary)
+    _show(result, as_json)
+    if result.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _show(result: SessionResult, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                **result.summary,
+                "interrupted": result.interrupted,
+                "database": str(result.database),
+                "report": result.report.to_json(),
+            }
+        )
+        return
+    from bot.cli.output import console
+    from bot.cli.report_view import show_report, show_summary
+
+    out = console()
+    show_report(out, result.report)
+    show_summary(out, result.summary, result.database)
