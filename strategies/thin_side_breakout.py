@@ -62,7 +62,7 @@ class ThinSideBreakout:
                 time_stop_ns=TIME_STOP_S[view.mode] * NS_PER_S,
                 stop_bps=stop_bps,
                 target_bps=mean_multiple * stop_bps,
-                drift_bps=side * view.composite.bias * view.mean_abs_h_bps,
+                drift_bps=side * (2.0 * view.composite.probability - 1.0) * view.mean_abs_h_bps,
                 confidence=view.composite.confidence,
                 conflicted=view.composite.agreement is Agreement.CONFLICTED,
                 figures={

@@ -72,8 +72,7 @@ class WallFade:
             entry_ttl_ns=ENTRY_TTL_S * NS_PER_S,
             stop_bps=stop_bps,
             target_bps=FIRST_TARGET_SHARE * first_bps + (1.0 - FIRST_TARGET_SHARE) * second_bps,
-            drift_bps=max(side * view.composite.bias, (2.0 * wall.genuineness - 1.0) * 0.5)
-            * view.mean_abs_h_bps,
+            drift_bps=side * (2.0 * view.composite.probability - 1.0) * view.mean_abs_h_bps,
             confidence=max(view.composite.confidence, wall.genuineness - 0.15),
             conflicted=view.composite.agreement is Agreement.CONFLICTED,
             wall=wall.id,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from bot.app.session import SessionResult
 
 REPO = Path(__file__).resolve().parents[1]
 CI_SEED = 20240808
@@ -54,3 +59,33 @@ def data_dir() -> Path:
 def repo() -> Path:
     """The checkout the tests run in."""
     return REPO
+
+
+@pytest.fixture(scope="session")
+def usdm_tape(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recording of BTCUSDT on Binance USDⓈ-M (5.7 min), imported once."""
+    from bot.market.importers.binance_raw import import_to_tape
+
+    tape = tmp_path_factory.mktemp("usdm") / "btc.tape"
+    import_to_tape([data_dir / "hftbacktest/usdm/btcusdt_20240808.gz"], tape)
+    return tape
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A session with what it recorded."""
+
+    result: SessionResult
+    tape: Path
+
+
+@pytest.fixture(scope="session")
+def demo_session(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """A quarter of an hour of the demo market, paper-traded and recorded once for all tests."""
+    from tests.sessions import demo
+
+    folder = tmp_path_factory.mktemp("demo")
+    result = demo(folder, session="demo", record=folder / "tape")
+    decisions = result.summary["decisions"]
+    assert all(decisions.values()), f"expected a stretch where everything happens, was {decisions}"
+    return Recorded(result, folder / "tape")

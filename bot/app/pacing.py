@@ -33,10 +33,12 @@ async def run_paced(
     speed: float,
     clock: Clock,
     own_timers: bool,
+    numbering: Numbering | None = None,
     split: Split | None = None,
 ) -> Inbox:
     """Feed `apply` with numbered rows in real time times `speed`, until the source ends or `stopping`.
 
+    `numbering` continues an earlier order, without it rows are numbered from 1.
     `split` may cut each frame further, anywhere (for tests). With `own_timers`
     the source brings TIMER rows and no scheduler runs.
     """
@@ -45,17 +47,17 @@ async def run_paced(
     if first is None:
         return inbox
     paced = PacedClock(clock, int(first[0]["recv_ns"]), speed)
-    consumer = asyncio.create_task(_consume(inbox, apply, in_message, stopping))
+    consumer = asyncio.create_task(_consume(inbox, numbering or Numbering(), apply, in_message, stopping))
     scheduler = None
     if not own_timers:
         scheduler = TickScheduler(paced, speed, lambda due, arrived: inbox.put(Timer(due, arrived)))
         scheduler.start()
     producer = asyncio.create_task(_produce(first, batches, inbox, paced, stopping, split))
     try:
-        await asyncio.wait({producer, consumer}, return_when=asyncio.FIRST_EXCEPTION)
-        for task in (producer, consumer):
-            if task.done():
-                task.result()
+        done, _ = await asyncio.wait({producer, consumer}, return_when=asyncio.FIRST_COMPLETED)
+        if producer in done:
+            producer.result()
+        # whoever consumes ends it: a producer that waits for room would wait for ever
         await consumer
     finally:
         if scheduler is not None:
@@ -93,11 +95,11 @@ async def _produce(
 
 async def _consume(
     inbox: Inbox,
+    numbering: Numbering,
     apply: Callable[[np.ndarray], None],
     in_message: Callable[[], bool],
     stopping: Callable[[], bool],
 ) -> None:
-    numbering = Numbering()
     held: list[Timer] = []
     while not stopping():
         item = await inbox.get()

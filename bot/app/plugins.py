@@ -12,6 +12,7 @@ from hashlib import blake2b
 from importlib.resources import files
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 from bot.core.errors import BadConfig
 from bot.core.protocols import Strategy
@@ -66,7 +67,7 @@ def _load(path: Path) -> Loaded:
         spec.loader.exec_module(module)
     except Exception as error:
         raise BadConfig(f"{path}: {type(error).__name__}: {error}") from error
-    strategy = getattr(module, "STRATEGY", None)
+    strategy: Any = getattr(module, "STRATEGY", None)
     if not all(hasattr(strategy, part) for part in ("name", "enter", "manage")):
         raise BadConfig(f"{path}: expected STRATEGY with name, enter and manage, was {strategy!r}")
     return Loaded(strategy, path, digest)

@@ -27,9 +27,14 @@ from bot.app.status import Status
 from bot.app.status_of import StatusMaker
 from bot.app.wiring import Wired, starting_balance_e8, wire
 from bot.core.clock import SystemClock, monotonic_ns
+from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
+from bot.engine import checkpoint
+from bot.engine.inbox import Numbering
 from bot.engine.kernel import Ctl
-from bot.market.tape import LogWriter, TapeHeader
+from bot.engine.loop import Trading
+from bot.market.events import Kind, empty_rows
+from bot.market.tape import LogWriter, TapeHeader, open_tape
 from bot.store.database import Database, session_folder
 from bot.store.journal import StoreJournal
 from bot.store.report import Report, build_report
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
 
 COMMIT_NS = NS_PER_S // 4
 STATUS_NS = NS_PER_S // 5
+CHECKPOINT_NS = 60 * NS_PER_S
+CHECKPOINT_FILE = "checkpoint.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +94,18 @@ def run_session(options: SessionOptions) -> SessionResult:
             options.symbols or config.market.symbols,
             options.duration_s,
             earlier.get("source"),
+            _recorded_until_ns(options.record),
         )
         running = _Running(options, db, source, strategies, header, earlier)
         return running.run()
+
+
+def _recorded_until_ns(record: Path | None) -> int:
+    """Receive time of the last row of a recording that will be continued, 0 where there is none."""
+    if record is None or not record.is_dir() or not any(record.iterdir()):
+        return 0
+    span = open_tape(record).span()
+    return span[1] if span else 0
 
 
 @dataclass(slots=True)
@@ -108,10 +124,13 @@ class _Running:
     status: StatusMaker | None = field(init=False)
     journal: StoreJournal = field(init=False)
     recorder: LogWriter | None = None
+    numbering: Numbering | None = None  # None: the source's own numbers are kept
     run_id: int = 0
     committed_ns: int = 0
     shown_ns: int = 0
+    saved_ns: int = 0
     started_ns: int = 0
+    goes_on: bool = False  # after an earlier run, so that what lies between is a gap
 
     def run(self) -> SessionResult:
         options = self.options
@@ -129,7 +148,7 @@ class _Running:
         self._restore()
         self.status = None if options.on_status is None else StatusMaker(options, self.source, self.wired)
         self.recorder = self._open_recorder()
-        self.started_ns = self.committed_ns = monotonic_ns()
+        self.started_ns = self.committed_ns = self.saved_ns = monotonic_ns()
         try:
             with self._interruptible():
                 self._stream()
@@ -142,21 +161,73 @@ class _Running:
         if self.options.speed > 0:
             asyncio.run(
                 run_paced(
-                    self.source.batches(),
+                    self._batches(),
                     self._apply,
                     lambda: self.wired.engine.in_message,
                     self.stop.is_set,
                     speed=self.options.speed,
                     clock=self.clock,
                     own_timers=self.source.own_timers,
+                    numbering=self.numbering,
                     split=self.options.split,
                 )
             )
             return
-        for rows in self.source.batches():
-            self._apply(rows)
+        for rows in self._batches():
+            self._apply(rows if self.numbering is None else self.numbering.rows(rows))
             if self.stop.is_set():
                 return
+
+    def _batches(self) -> Iterator[np.ndarray]:
+        """The source's rows, behind a gap in every market where an earlier run goes on."""
+        batches = self.source.batches()
+        first = next(batches, None)
+        if first is None:
+            return
+        self._warm_up(int(first[0]["recv_ns"]))
+        if self.goes_on:
+            gaps = empty_rows(len(self.source.instruments))
+            gaps["kind"], gaps["recv_ns"] = Kind.GAP, first[0]["recv_ns"]
+            gaps["market"] = np.arange(gaps.size)
+            self.numbering = self.numbering or Numbering()
+            first = np.concatenate([gaps, first])
+        yield first
+        yield from batches
+
+    def _warm_up(self, first_ns: int) -> None:
+        """Continue the signals from the last run's checkpoint, when it fits."""
+        if self.options.kind != "paper" or self.options.fresh:
+            return
+        engine = self.wired.engine
+        try:
+            saved = checkpoint.load(self._checkpoint, self._owner)
+            if saved is None:
+                return
+            if saved.now_ns > first_ns:
+                raise BadInput(f"{self._checkpoint}: it is later than the stream")
+            engine.state = checkpoint.restore(engine.state, saved)
+        except BadInput as error:
+            self.journal.audit(first_ns, "checkpoint_ignored", {"reason": str(error)})
+            return
+        self.goes_on = True
+        self.journal.audit(first_ns, "checkpoint_restored", {"seq": saved.seq, "at_ns": saved.now_ns})
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.database.path.with_name(CHECKPOINT_FILE)
+
+    @property
+    def _owner(self) -> dict[str, Any]:
+        """What a checkpoint must have in common with this run."""
+        return {
+            "markets": [i.to_json() for i in self.source.instruments],
+            "kernels": self.header["kernels"],
+        }
+
+    def _save_checkpoint(self) -> None:
+        engine = self.wired.engine
+        if self.options.kind == "paper" and engine.now_ns and not engine.in_message:
+            checkpoint.save(self._checkpoint, engine.state, self._owner)
 
     def _apply(self, rows: np.ndarray) -> None:
         """One batch: to the tape first, then to the engine; then what is due on the wall clock."""
@@ -169,9 +240,17 @@ class _Running:
         if now_ns - self.committed_ns >= COMMIT_NS:
             self._commit()
             self.committed_ns = now_ns
+        if now_ns - self.saved_ns >= CHECKPOINT_NS and not self.wired.engine.in_message:
+            self._commit()  # first, so that a checkpoint is never ahead of the money
+            self._save_checkpoint()
+            self.saved_ns = now_ns
         if self.status is not None and now_ns - self.shown_ns >= STATUS_NS:
             self.shown_ns = now_ns
-            self.options.on_status(self.status.make())
+            self._show(self.status)
+
+    def _show(self, status: StatusMaker) -> None:
+        if self.options.on_status is not None:
+            self.options.on_status(status.make())
 
     def _commit(self) -> None:
         if self.options.kind == "paper":
@@ -193,18 +272,33 @@ class _Running:
         return state
 
     def _restore(self) -> None:
+        """Money, trades and limits of the session's last paper run; a new coin gets its starting balance.
+
+        Raises BadInput when trades are open in other markets than this run's.
+        """
         trading = self.wired.trading
         if trading is None:
             return
-        same = [i.to_json() for i in self.source.instruments] == self.earlier.get("instruments")
-        if self.options.kind == "paper" and same and "venue" in self.earlier:
+        known: set[str] = set()
+        if self.options.kind == "paper" and "venue" in self.earlier:
             trading.venue.restore(self.earlier["venue"])
-            trading.trader.restore(self.earlier["trader"])
             trading.risk.restore(self.earlier["risk"])
             trading.accounts.restore(self.earlier["accounts"])
-            return
-        for coin in sorted({i.settle for i in self.source.instruments}):
+            self._restore_trades(trading)
+            known = {i["settle"] for i in self.earlier["instruments"]}
+        for coin in sorted({i.settle for i in self.source.instruments} - known):
             trading.venue.deposit(coin, starting_balance_e8(self.options.config.paper, coin))
+
+    def _restore_trades(self, trading: Trading) -> None:
+        markets = [i.to_json() for i in self.source.instruments]
+        if markets == self.earlier["instruments"]:
+            trading.trader.restore(self.earlier["trader"])
+        elif self.earlier["trader"]["trades"]:
+            was = ", ".join(f"{i['venue']}:{i['symbol']}" for i in self.earlier["instruments"])
+            raise BadInput(
+                f"session {self.options.session!r} has open trades in the markets {was}; run it with "
+                "those, name another --session, or start over with --fresh"
+            )
 
     def _open_recorder(self) -> LogWriter | None:
         if self.options.record is None:
@@ -214,7 +308,11 @@ class _Running:
             has_timers=self.source.own_timers or self.options.speed > 0,
             provenance={"session": self.header, "source": self.source.describe()},
         )
-        return LogWriter(self.options.record, header)
+        writer = LogWriter(self.options.record, header)
+        if writer.recovered.last_seq:
+            self.goes_on = True
+            self.numbering = Numbering(writer.recovered.last_seq, writer.recovered.last_recv_ns)
+        return writer
 
     def _close_recorder(self) -> None:
         if self.recorder is not None:
@@ -225,13 +323,14 @@ class _Running:
         wall_s = (monotonic_ns() - self.started_ns) / NS_PER_S
         self._close_recorder()
         self._commit()
+        self._save_checkpoint()
         summary = self._summary(wall_s)
         interrupted = self.stop.is_set()
         self.database.end_run(self.run_id, summary, self.clock.now_ns(), interrupted=interrupted)
         if isinstance(self.source, DemoSource):
             self.source.write_truth(self.database.path.parent / "truth.jsonl")
         if self.status is not None:
-            self.options.on_status(self.status.make())
+            self._show(self.status)
         return SessionResult(
             summary, build_report(self.database, self.run_id), self.database.path, interrupted
         )

@@ -42,7 +42,12 @@ class DemoSource:
     own_timers = False
 
     def __init__(
-        self, seed: int, symbols: tuple[str, ...], duration_s: float | None, earlier: Mapping[str, Any] | None
+        self,
+        seed: int,
+        symbols: tuple[str, ...],
+        duration_s: float | None,
+        earlier: Mapping[str, Any] | None,
+        recorded_until_ns: int = 0,
     ) -> None:
         from bot.market.synthetic import SyntheticMarket
 
@@ -53,13 +58,13 @@ class DemoSource:
         self._market = SyntheticMarket(
             seed + 1_000_003 * (self._starts - 1),
             symbols,
-            int(earlier.get("end_ns", DEMO_START_NS)),
+            max(int(earlier.get("end_ns", DEMO_START_NS)), recorded_until_ns),
             duration_s,
             prices or None,
         )
         self.instruments = self._market.instruments
         self.expected_s = duration_s
-        self._last_ns = 0
+        self._last_ns = int(earlier.get("end_ns", 0)) - NS_PER_S  # until the first row
 
     def batches(self) -> Iterator[np.ndarray]:
         for rows in self._market.batches():
@@ -67,7 +72,7 @@ class DemoSource:
             yield rows
 
     def resume_state(self) -> dict[str, Any]:
-        end_ns = (self._last_ns // NS_PER_S + 1) * NS_PER_S
+        end_ns = max(DEMO_START_NS, (self._last_ns // NS_PER_S + 1) * NS_PER_S)
         return {"starts": self._starts, "prices": self._market.last_prices(), "end_ns": end_ns}
 
     def describe(self) -> dict[str, Any]:

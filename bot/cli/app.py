@@ -10,7 +10,7 @@ from bot.cli import config, importing, looking, reporting, running, tape, warmup
 app = typer.Typer(
     name="lopside",
     help="Trades order-book liquidity imbalances on perpetual futures: on paper, on a demo market, on tapes.",
-    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 3 bad configuration, 4 session locked, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 failed, 2 bad input, 3 bad configuration, 4 locked, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -33,7 +33,6 @@ def features(
 ) -> None:
     """Write the features of every market on a grid of time as a table."""
     from bot.app.durations import parse_duration_s
-    from bot.app.inspect import features_table
     from bot.core.errors import BadInput
 
     if output.suffix not in _WRITERS:
@@ -41,6 +40,8 @@ def features(
     every_ns = round(parse_duration_s(every) * 1e9)
     if every_ns <= 0:
         raise BadInput(f"--every: expected a time above 0, was {every!r}")
+    from bot.app.inspect import features_table
+
     written = _write_whole(output, features_table(tape, every_ns))
     tell(f"{output}: {written:,} rows")
 

@@ -32,10 +32,10 @@ def tell(text: str) -> None:
 
 
 def console() -> Console:
-    """Rich on stdout."""
+    """Rich on stdout; wide enough for every table where no terminal says how wide it is."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 @contextmanager

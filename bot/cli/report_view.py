@@ -28,7 +28,7 @@ def show_report(out: Console, report: Report) -> None:
     if report.round_trips:
         out.print(_performance("Round trips", [*report.performance, *report.totals]))
     else:
-        out.print("No round trips.")
+        out.print("No round trips besides exploration." if report.explored else "No round trips.")
     if report.exploration:
         out.print(_performance("Exploration (not counted as performance)", list(report.exploration)))
     for wallet in report.wallets:
@@ -63,7 +63,7 @@ def _performance(title: str, groups: list[Performance]) -> Table:
         "worst",
         "held",
     ):
-        table.add_column(name, justify="left" if name == "strategy" else "right")
+        table.add_column(name, justify="left" if name == "strategy" else "right", no_wrap=True)
     for group in groups:
         table.add_row(*_cells(group), style="" if group.strategy else "bold")
     return table

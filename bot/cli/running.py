@@ -27,7 +27,9 @@ Tapes = Annotated[
 For = Annotated[
     str | None,
     typer.Option(
-        "--for", metavar="TIME", help="Market time to run: 90s, 10m, 1h, 1d; 0 without end (default 1h)."
+        "--for",
+        metavar="TIME",
+        help="Market time to run: 90s, 10m, 1h, 1d; 0: no end (default 1h of demo, a whole tape).",
     ),
 ]
 Speed = Annotated[

@@ -39,6 +39,11 @@ def _side(side: int) -> str:
     return "long" if side > 0 else "short"
 
 
+def _number(value: float | None) -> str:
+    """SQLite keeps nan as NULL."""
+    return "unknown" if value is None else f"{value:.6g}"
+
+
 def _figures(figures: dict[str, Any]) -> str:
     return ", ".join(
         f"{name} {value:.6g}" if isinstance(value, float) else f"{name} {value}"
@@ -60,7 +65,7 @@ def _denial(out: Console, row: dict[str, Any]) -> None:
     out.print(
         f"{clock(row['first_ns'])} {row['strategy']} ({row['mode']}) wanted to {row['action']}"
         f" {_side(row['side'])} {row['symbol']} ({row['intent_reason']}): refused, {row['reason']}"
-        f" {row['value']:.6g} against {row['limit_value']:.6g}{times}"
+        f" {_number(row['value'])} against {_number(row['limit_value'])}{times}"
     )
     out.print(f"  {_figures(row['figures'])}", style="dim")
 

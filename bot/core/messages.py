@@ -43,9 +43,10 @@ class CardView:
 
 @dataclass(frozen=True, slots=True)
 class Composite:
-    """The weighted verdict for a symbol and mode. `bias` = 2p - 1."""
+    """The weighted verdict for a symbol and mode."""
 
-    bias: float
+    bias: float  # -1 .. 1, + bullish: for thresholds
+    probability: float  # of a rise over the mode's horizon: for the edge
     confidence: float
     agreement: Agreement
     direction: int

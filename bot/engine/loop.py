@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from bot.core.protocols import Journal, Strategy
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine import sentinels
 from bot.engine.decisions import DecisionHash
-from bot.engine.kernel import Ctl, State, Stop, advance, book_print, read_cards
+from bot.engine.kernel import FOREVER, Ctl, State, Stop, advance, book_print, read_cards
 from bot.engine.scheduler import TICK_NS, first_due_ns, modes_due
 from bot.engine.sentinels import Watch
 from bot.execution.paper import PaperVenue
@@ -55,7 +56,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The sentinel on a trade's wall; NONE once it fired at this threshold, or when nothing is to be watched."""
+    """The sentinel on a trade's wall; NONE once it fired at this threshold, or when none is wanted."""
 
     slot: int
     threshold: float
@@ -159,9 +160,16 @@ class Engine:
         )
 
     def _start(self, first_ns: int) -> None:
+        """Before the first row. After a restart one tick may still be owed; trades get their orders anew."""
         self.counts.first_ns = first_ns
-        if not self._own_timers:
+        due_ns = self.state.ctl[Ctl.NEXT_TIMER]
+        if self._own_timers:
+            self.state.ctl[Ctl.NEXT_TIMER] = FOREVER
+        elif not first_ns - TICK_NS < due_ns < FOREVER:
             self.state.ctl[Ctl.NEXT_TIMER] = first_due_ns(first_ns)
+        if self.trading is not None and len(self.trading.trader.trades):
+            self.trading.trader.resume(first_ns)
+            self._rearm()
 
     def _answer(self, stop: int, rows: np.ndarray, at: int) -> None:
         ctl = self.state.ctl
@@ -227,7 +235,7 @@ class Engine:
 
     def _enter(self, strategy: Strategy, view: MarketView) -> None:
         trading = self._need()
-        for intent in self._ask(strategy, lambda: strategy.enter(view)):
+        for intent in self._ask(strategy, partial(strategy.enter, view)):
             self.decisions.intent(intent)
             coin = self.instruments[intent.market].settle
             account = trading.accounts.update(coin, trading.venue.equity_e8(coin), view.now_ns)
@@ -248,7 +256,7 @@ class Engine:
             strategy = self._strategy(trade.strategy)
             if strategy is None:
                 continue
-            for intent in self._ask(strategy, lambda s=strategy, t=trade: s.manage(view, t)):
+            for intent in self._ask(strategy, partial(strategy.manage, view, trade)):
                 self.decisions.intent(intent)
                 trading.trader.apply(intent, view.now_ns)
             self._rearm()

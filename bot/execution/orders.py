@@ -70,6 +70,7 @@ class Ticket:
     filled: int = 0
     triggered: bool = False
     asked_ns: int = 0  # when its cancel was last sent, 0 never
+    known: bool = False  # the venue has reported on it
 
     @property
     def role(self) -> OrderRole:
@@ -107,16 +108,16 @@ class Ticket:
         elif self._refused_cancel(report):
             self.state = _AFTER_REFUSED_CANCEL[self.state]
         else:
-            after = _AFTER.get((self.state, report.kind))
+            after = _AFTER.get((self._state_by_report, report.kind))
             if after is None:
                 raise self._illegal(report)
-            self.state = after
+            self.state, self.known = after, True
             self.triggered |= report.kind is ReportKind.TRIGGERED
 
     def gone(self, now_ns: int) -> None:
         """The venue lost it in a restart: as if it had been cancelled at our asking."""
         self.asked_ns = self.asked_ns or now_ns
-        self.state = OrderState.CANCELED
+        self.state, self.known = OrderState.CANCELED, True
 
     def unanswered(self) -> None:
         """No answer in time: not refused, not accepted."""
@@ -130,8 +131,15 @@ class Ticket:
         self.filled += report.lots
         if self.left == 0:
             self.state = OrderState.FILLED
-        elif self.state is not OrderState.CANCELED:
+        elif self._state_by_report is not OrderState.CANCELED:
             self.state = OrderState.PARTIAL
+        self.known = True
+
+    @property
+    def _state_by_report(self) -> OrderState:
+        """An end inferred from a refused cancel gives way to what the venue says of the order itself."""
+        inferred = self.state is OrderState.CANCELED and not self.known
+        return OrderState.UNKNOWN if inferred else self.state
 
     def _refused_cancel(self, report: Report) -> bool:
         unknown = report.kind is ReportKind.REJECTED and report.reason is RejectReason.UNKNOWN_ORDER

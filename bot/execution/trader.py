@@ -229,6 +229,8 @@ class Trader:
             trade.entry_working = ticket.open
         elif ticket.role is OrderRole.EXIT and ticket.lost and trade.stage is Stage.EXITING:
             self._exit_refused(trade, report.now_ns)
+        if trade.stage is Stage.CLOSED and (ticket.open or trade.open_lots > 0):
+            self._reopen(trade)
         return trade
 
     def _take_fill(self, trade: Trade, ticket: Ticket, report: Report) -> None:
@@ -249,8 +251,6 @@ class Trader:
         if trade.stage is Stage.ENTERING:
             trade.step(Stage.OPEN)
             self._journal.trade(trade.row())
-        elif trade.stage is Stage.CLOSED:
-            self._reopen(trade)
 
     def _close_lots(self, trade: Trade, report: Report, why: ExitReason) -> None:
         """Lots left the position; ones written off before turn out to have been closed by this fill."""
@@ -282,12 +282,12 @@ class Trader:
         return self.trades.get(ticket.trade_id) or self._closed.get(ticket.trade_id)
 
     def _reopen(self, trade: Trade) -> None:
-        """A fill after the entry was confirmed cancelled and the trade was over: get out of it."""
+        """An order believed gone was not, or filled after its cancel was confirmed: get out of it."""
         del self._closed[trade.id]
         self.trades.add(trade)
         trade.step(Stage.EXITING)
         trade.leaving = ExitReason.UNPROTECTED
-        trade.reopened, trade.reason, trade.closed_ns, trade.flat_ns = True, None, 0, 0
+        trade.reopened, trade.closed_ns = True, 0
 
     def _exit_refused(self, trade: Trade, now_ns: int) -> None:
         trade.exit_tries += 1

@@ -24,7 +24,8 @@ PAGE_BITS = 10
 PAGE = 1 << PAGE_BITS
 WORDS = PAGE >> 6  # bitmap words, and sums, a page
 
-BID, ASK = 0, 1
+# numpy integers: numba compiles a function anew for every plain int it is called with
+BID, ASK = np.int64(0), np.int64(1)
 EMPTY = -1
 NO_ROOM = -1.0
 

@@ -17,13 +17,14 @@ from bot.core.units import NS_PER_S
 from bot.signals.composite import combine_cards
 from bot.signals.grid import horizon_sigma_bps, return_bps
 from bot.signals.raw import flow_imbalance, measure
-from bot.signals.registry import MODES, WINDOWS
+from bot.signals.registry import LEAST_SCALE, MODES, WINDOWS
 from bot.signals.rolling import count_of, median_of, mid_rank, push
 from bot.signals.state import CYCLE_NS, DAY_CARDS
 
 PRIOR_N = 60
 DIRECTIONAL = 0.15
-ENTER, LEAVE = 0.35, 0.15
+ENTER, LEAVE, SLOPE = 0.35, 0.15, -0.02
+BIAS_ENTER, BIAS_LEAVE, BIAS_SLOPE = 0.10, 0.04, -0.005
 CONFIRM = (1, 2, 2)
 FRESH_CYCLES = 3
 WINDOW_WEIGHTS = ((0.6, 0.3, 0.1), (0.3, 0.5, 0.2), (0.1, 0.3, 0.6))
@@ -44,15 +45,16 @@ def emit(sig, books, heads, now_ns):
         _align(sig, market)
         _fast_flow(sig, market, cards)
         age_s = (now_ns - heads[market].commit_ns) / NS_PER_S
+        gap_share = _gap_share(sig.grid, market)
         for card in range(cards):
             _score_windows(sig, market, card)
-            samples = _samples(sig, market, card)
+            samples = _samples(sig.history, market, card)
             for mode in range(MODES):
-                _read(sig, market, card, mode, age_s, samples, now_ns)
+                _read(sig, market, card, mode, age_s, gap_share, samples, now_ns)
         for mode in range(MODES):
             combine_cards(sig, market, mode)
             reading = sig.composites[market, mode]
-            _follow(sig, market, cards, mode, reading, now_ns, 0.10, 0.04, -0.005)
+            _follow(sig, market, cards, mode, reading, now_ns, BIAS_ENTER, BIAS_LEAVE, BIAS_SLOPE)
         grid = sig.grid[market]
         grid.emissions += 1
         grid.emitted_ns = now_ns
@@ -62,11 +64,11 @@ def emit(sig, books, heads, now_ns):
 
 
 @hot
-def robust_z(sig, market, row, prior, value):
-    """6.2: value over a scale that blends 1.4826 median |x| with a prior worth 60 samples."""
-    n = count_of(sig.history, market, row)
-    middle = 1.4826 * median_of(sig.history, market, row) if n else 0.0
-    return value / max((n * middle + PRIOR_N * prior) / (n + PRIOR_N), 1e-9)
+def robust_scale(history, market, row, prior, floor):
+    """6.2: 1.4826 median |x|, blended with a prior worth 60 samples."""
+    n = count_of(history, market, row)
+    middle = 1.4826 * median_of(history, market, row) if n else 0.0
+    return max((n * middle + PRIOR_N * prior) / (n + PRIOR_N), floor)
 
 
 @hot
@@ -78,17 +80,17 @@ def _score_windows(sig, market, card):
             sig.scores[market, card, w] = np.nan
             continue
         row = card * WINDOWS + w
-        z = robust_z(sig, market, row, sig.scales[card], raw)
-        sig.scores[market, card, w] = math.tanh(z / 2.0)
+        scale = robust_scale(sig.history, market, row, sig.scales[card], sig.floors[card])
+        sig.scores[market, card, w] = math.tanh(raw / scale / 2.0)
         push(sig.history, market, row, DAY_CARDS, abs(raw))
 
 
 @hot
-def _samples(sig, market, card):
+def _samples(history, market, card):
     """Emissions behind a card's scale."""
     most = np.int64(0)
     for w in range(WINDOWS):
-        most = max(most, count_of(sig.history, market, card * WINDOWS + w))
+        most = max(most, count_of(history, market, card * WINDOWS + w))
     return most
 
 
@@ -132,9 +134,9 @@ def confidence_of(age_s, gap_share, samples, agreement, state, coverage):
 
 
 @hot
-def _gap_share(sig, market):
+def _gap_share(grids, market):
     """Share of the last 60 s in which the book was not usable."""
-    bits = sig.grid[market].bad_seconds & np.uint64((1 << 60) - 1)
+    bits = grids[market].bad_seconds & np.uint64((1 << 60) - 1)
     bad = 0
     while bits != 0:
         bits &= bits - np.uint64(1)
@@ -143,7 +145,7 @@ def _gap_share(sig, market):
 
 
 @hot
-def _read(sig, market, card, mode, age_s, samples, now_ns):
+def _read(sig, market, card, mode, age_s, gap_share, samples, now_ns):
     """One card for one mode."""
     reading = sig.cards[market, card, mode]
     score, agreement, coverage, state = combine_windows(sig.scores, market, card, mode)
@@ -151,31 +153,35 @@ def _read(sig, market, card, mode, age_s, samples, now_ns):
     reading.coverage, reading.state = coverage, state
     if score != score:
         reading.strength = reading.confidence = np.nan
-        reading.direction = reading.fresh = reading.decelerating = reading.exhausted = 0.0
-        sig.memory[market, card, mode].direction = 0
-        sig.memory[market, card, mode].candidate = 0
-        return
-    reading.confidence = confidence_of(age_s, _gap_share(sig, market), samples, agreement, state, coverage)
-    row = WINDOWS * sig.raw.shape[1] + card * MODES + mode
-    reading.strength = _strength(sig, market, row, abs(score), state)
-    _follow(sig, market, card, mode, reading, now_ns, ENTER, LEAVE, -0.02)
+    else:
+        reading.confidence = confidence_of(age_s, gap_share, samples, agreement, state, coverage)
+        row = WINDOWS * sig.raw.shape[1] + card * MODES + mode
+        reading.strength = _strength(sig.history, market, row, abs(score), state)
+    _follow(sig, market, card, mode, reading, now_ns, ENTER, LEAVE, SLOPE)
 
 
 @hot
-def _strength(sig, market, row, size, state):
+def _strength(history, market, row, size, state):
     """6.4: mid-rank of |score| among earlier ones, itself for the first 60; halved in conflict."""
     strength = size
-    if count_of(sig.history, market, row) >= PRIOR_N:
-        strength = mid_rank(sig.history, market, row, size)
-    push(sig.history, market, row, DAY_CARDS, size)
+    if count_of(history, market, row) >= PRIOR_N:
+        strength = mid_rank(history, market, row, size)
+    push(history, market, row, DAY_CARDS, size)
     return 0.5 * strength if state == _CONFLICTED else strength
 
 
 @hot
 def _follow(sig, market, card, mode, reading, now_ns, enter, leave, slope):
-    """Direction with hysteresis (6.5), then deceleration and exhaustion of the episode (6.6)."""
+    """Direction with hysteresis (6.5), then deceleration and exhaustion of the episode (6.6).
+
+    Falling asleep ends the episode without a transition.
+    """
     memory = sig.memory[market, card, mode]
     score = reading.score
+    if score != score:
+        reading.direction = reading.fresh = reading.decelerating = reading.exhausted = 0.0
+        memory.direction = memory.candidate = memory.confirmed = memory.changed_ns = 0
+        return
     before = memory.direction
     _step_direction(memory, score, enter, leave, CONFIRM[mode])
     mid = sig.mids[market, sig.grid[market].second % sig.mids.shape[1]]
@@ -255,5 +261,5 @@ def _fast_flow(sig, market, cards):
     sig.fast[market, 1] = np.nan
     if value == value:
         row = (WINDOWS + MODES) * cards + MODES
-        sig.fast[market, 1] = robust_z(sig, market, row, FAST_SCALE, value)
+        sig.fast[market, 1] = value / robust_scale(sig.history, market, row, FAST_SCALE, LEAST_SCALE)
         push(sig.history, market, row, DAY_CARDS, abs(value))

@@ -1,10 +1,16 @@
 """The composite: one verdict for a symbol and mode out of all awake cards (signals.md 6.8), fixed weights.
 
-Until weights and calibrations are learned the bias is the weighted mean of
-score x confidence over the awake cards and a null expert that always says 0.
+Until weights and calibrations are learned there are two figures. The *bias*,
+for thresholds and display, is the weighted mean of score x confidence over the
+awake cards and a null expert that always says 0. The *probability*, for the
+edge, is the aggregating algorithm's prediction (7.2) with every card at its
+prior calibration (7.1) and a null expert at 1/2: it stays close to 1/2, as an
+unproven signal should.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -16,6 +22,8 @@ from bot.signals.state import ALIGNMENT, AWAKE, DAY_CARDS, PROBABILITY
 
 EXHAUSTED_WEIGHT = 0.25
 DIRECTIONAL = 0.15
+PRIOR_THETA = 0.4
+ETA = 2.0
 RANKED_FROM = 60
 
 _NEUTRAL, _MIXED = int(Agreement.NEUTRAL), int(Agreement.MIXED)
@@ -27,6 +35,8 @@ def combine_cards(sig, market, mode):
     """Fill composites[market, mode] and verdicts[market, mode] from the cards just read."""
     reading = sig.composites[market, mode]
     total = weight = confident = 0.0
+    # sums of w exp(-eta loss) should the market go up, and should it go down; the null expert says 1/2
+    up = down = NULL_WEIGHTS[mode] * math.exp(-ETA * 0.25)
     awake = 0
     for card in range(sig.raw.shape[1]):
         own = sig.priors[card, mode]
@@ -37,6 +47,8 @@ def combine_cards(sig, market, mode):
         weight += own
         confident += own * one.confidence
         total += own * _voice(one)
+        up += own * math.exp(-ETA * (1.0 - _chance(one)) ** 2)
+        down += own * math.exp(-ETA * _chance(one) ** 2)
     sig.verdicts[market, mode, AWAKE] = awake
     if awake == 0:
         reading.score = reading.confidence = reading.strength = reading.agreement = np.nan
@@ -52,7 +64,8 @@ def combine_cards(sig, market, mode):
     reading.state = state
     reading.confidence = confident / weight * agreement
     reading.strength = _strength(sig, market, mode, abs(bias))
-    sig.verdicts[market, mode, PROBABILITY] = 0.5 * (1.0 + bias)
+    # (1 + g(0) - g(1)) / 2 of 7.2; what the weights are normalised by cancels
+    sig.verdicts[market, mode, PROBABILITY] = 0.5 * (1.0 + math.log(up / down) / ETA)
     drift = sig.grid[market].drift[mode]
     sig.verdicts[market, mode, ALIGNMENT] = 0.0 if bias == 0.0 else (drift if bias > 0.0 else -drift)
 
@@ -61,6 +74,12 @@ def combine_cards(sig, market, mode):
 def _voice(reading):
     """What a card says: score x confidence, a quarter of it when it is exhausted."""
     return reading.score * reading.confidence * (EXHAUSTED_WEIGHT if reading.exhausted else 1.0)
+
+
+@hot
+def _chance(reading):
+    """Probability of a rise by one card at its prior calibration."""
+    return 1.0 / (1.0 + math.exp(-PRIOR_THETA * _voice(reading)))
 
 
 @hot

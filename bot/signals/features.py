@@ -11,10 +11,12 @@ import math
 
 import numpy as np
 
-from bot.core.jit import hot
+from bot.core.jit import hot, trailing_zeros
 from bot.market.book import (
     ASK,
     BID,
+    PAGE_BITS,
+    WORDS,
     best_lots,
     best_tick,
     depth_to_key,
@@ -28,6 +30,9 @@ SLACK_BPS = 1e-9
 """Band edges are inclusive up to this, so that rounding of the distance does not decide."""
 
 BUY, SELL = 1, -1
+
+_ONE = np.uint64(1)
+_FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 @hot
@@ -96,27 +101,53 @@ def band_imbalance(books, market, distance_bps):
 
 
 @hot
-def _decayed_depth(books, market, side, mid, kappa_bps, most_bps):
-    flip = flip_of(books, side)
-    last = band_key(books, market, side, mid, most_bps)
-    key = books.best[market, side]
+def _decayed_block(books, word, bits, anchor, powers):
+    """Lots of the levels in `bits` of one block of 64 ticks, each times powers[anchor - its bit]."""
     total = 0.0
-    while key >= last and key >= 0:
-        distance = 1e4 * abs((key ^ flip) - mid) / mid
-        total += lots_at_key(books, market, side, key) * math.exp(-distance / kappa_bps)
-        key = key_at_or_below(books, market, side, key - 1)
+    while bits != 0:
+        bit = np.int64(trailing_zeros(bits))
+        total += books.lots[(word << 6) + bit] * powers[anchor - bit]
+        bits &= bits - _ONE
     return total
 
 
 @hot
-def decay_imbalance(books, market, kappa_bps, most_bps):
-    """1.3: levels weighted by exp(-distance / kappa) up to a largest distance."""
+def _decayed_depth(books, market, side, mid, kappa_bps, most_bps, powers):
+    """Block by block from the best down: one exponential a block, a table inside it."""
+    flip = flip_of(books, side)
+    last = band_key(books, market, side, mid, most_bps)
+    anchor = books.best[market, side]
+    total = 0.0
+    while anchor >= last:
+        page = np.int64(books.directory[market, side, anchor >> PAGE_BITS])
+        if page < 0:
+            anchor = ((anchor >> PAGE_BITS) << PAGE_BITS) - 1
+            continue
+        word = page * WORDS + ((anchor >> 6) & (WORDS - 1))
+        bits = books.occupied[word]
+        if anchor >> 6 == last >> 6:
+            bits &= _FULL << np.uint64(last & 63)
+        if bits != 0:
+            distance = 1e4 * abs((anchor ^ flip) - mid) / mid
+            weight = math.exp(-distance / kappa_bps)
+            total += weight * _decayed_block(books, word, bits, anchor & 63, powers)
+        anchor = ((anchor >> 6) << 6) - 1
+    return total
+
+
+@hot
+def decay_imbalance(books, market, kappa_bps, most_bps, powers):
+    """1.3: levels weighted by exp(-distance / kappa) up to a largest distance; powers is (64,) scratch."""
     mid = mid_of(books, market)
     if mid != mid:
         return np.nan
+    tick = math.exp(-1e4 / mid / kappa_bps)
+    powers[0] = 1.0
+    for i in range(1, 64):
+        powers[i] = powers[i - 1] * tick
     return ratio(
-        _decayed_depth(books, market, BID, mid, kappa_bps, most_bps),
-        _decayed_depth(books, market, ASK, mid, kappa_bps, most_bps),
+        _decayed_depth(books, market, BID, mid, kappa_bps, most_bps, powers),
+        _decayed_depth(books, market, ASK, mid, kappa_bps, most_bps, powers),
     )
 
 

@@ -20,7 +20,8 @@ __all__ = ["age_quotes", "age_trades", "on_commit", "on_grid", "on_reset", "on_t
 def on_commit(sig, books, heads, market, now_ns):
     """A usable ladder was committed: the order-flow increment of its touch (1.6).
 
-    The first touch after a reset only seeds.
+    The first touch after a reset only seeds: it counts towards the mean touch
+    size and gives no increment.
     """
     row = sig.flow[market]
     bid = best_tick(books, market, BID)
@@ -35,14 +36,15 @@ def on_commit(sig, books, heads, market, now_ns):
         and row.seeded
     ):
         return
+    flow = 0.0
     if row.seeded:
         flow = ofi_increment(row.bid, row.bid_lots, row.ask, row.ask_lots, bid, bid_lots, ask, ask_lots)
-        age_quotes(sig, market, now_ns)
-        depth = 0.5 * (bid_lots + ask_lots)
-        for k in range(row.ofi.size):
-            row.ofi[k] += flow
-            row.depth[k] += depth
-            row.quotes[k] += 1.0
+    age_quotes(sig, market, now_ns)
+    depth = 0.5 * (bid_lots + ask_lots)
+    for k in range(row.ofi.size):
+        row.ofi[k] += flow
+        row.depth[k] += depth
+        row.quotes[k] += 1.0
     row.seeded = 1
     row.bid, row.ask, row.bid_lots, row.ask_lots = bid, ask, bid_lots, ask_lots
 

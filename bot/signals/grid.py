@@ -40,6 +40,7 @@ THIN_STEPS = 8  # 2 s of grid points
 FLOOR_LOTS = 1.0
 MEDIAN_LEAST = 60  # seconds of depth known before a side can be called thin
 
+POINTS = SECOND_NS // GRID_NS  # grid points a second
 _THIN_GAIN = 1.0 - math.exp(-(GRID_NS / SECOND_NS) / THIN_TAU_S)
 _FADE_1S = 0.5 ** (1.0 / 600.0)
 _FADE_10S = 0.5 ** (10.0 / 600.0)
@@ -53,60 +54,81 @@ _ONE = np.uint64(1)
 @hot
 def on_grid(sig, books, heads, market, now_ns):
     """Work off all grid points up to a time; called when `next_grid_ns` is reached."""
-    grid = sig.grid[market]
-    point = now_ns // GRID_NS
     due = sig.next_grid_ns[market]
-    sig.next_grid_ns[market] = (point + 1) * GRID_NS
+    last = now_ns // GRID_NS
+    sig.next_grid_ns[market] = (last + 1) * GRID_NS
     if due == 0 or now_ns - due > MAX_SILENCE_NS:
-        grid.second = now_ns // SECOND_NS
+        _start(sig, market, now_ns // SECOND_NS)
         return
+    grid = sig.grid[market]
     usable = heads[market].status == OK and heads[market].synced != 0
-    bid_depth = ask_depth = np.nan
-    if usable:
-        reach = THIN_BPS * grid.volatility_unit
-        bid_depth = band_depth(books, market, BID, reach)
-        ask_depth = band_depth(books, market, ASK, reach)
-        _thin(sig, market, bid_depth, ask_depth, point - due // GRID_NS + 1)
-    else:
-        grid.thin_seeded = 0
-        grid.thin = 0
-        grid.thin_run = 0
-    second = now_ns // SECOND_NS
-    while grid.second < second:
-        grid.second += 1
-        _second(sig, books, market, grid.second, usable, bid_depth, ask_depth)
-        if usable and grid.second % SCAN_S == 0:
-            scan(sig, books, market, grid.second * SECOND_NS)
+    bid_depth = ask_depth = measured = np.nan
+    for point in range(due // GRID_NS, last + 1):
+        # only the distance can change between two points of one call, not the book
+        if usable and measured != grid.volatility_unit:
+            measured = grid.volatility_unit
+            bid_depth = band_depth(books, market, BID, THIN_BPS * measured)
+            ask_depth = band_depth(books, market, ASK, THIN_BPS * measured)
+        if usable:
+            thin_step(sig.grid, sig.bands, market, bid_depth, ask_depth)
+        else:
+            _no_thin(sig.grid, market)
+        if point % POINTS == 0:
+            grid.second += 1
+            _second(sig, books, market, grid.second, usable, bid_depth, ask_depth)
+            if usable and grid.second % SCAN_S == 0:
+                scan(sig, books, market, grid.second * SECOND_NS)
 
 
 @hot
-def _thin(sig, market, bid_depth, ask_depth, steps):
-    """2.4 for `steps` grid points with the same depths."""
+def _start(sig, market, second):
+    """As after a cold start: what a jump in time leaves would pass for recent."""
     grid = sig.grid[market]
+    grid.second = second
+    grid.bad_seconds = 0
+    grid.walls = 0
+    _no_thin(sig.grid, market)
+    sig.mids[market, :] = np.nan
+    sig.bands.places[market, :, :] = 0
+    sig.flow[market].minute_lots = 0.0
+
+
+@hot
+def _no_thin(grids, market):
+    grid = grids[market]
+    grid.thin_seeded = 0
+    grid.thin = 0
+    grid.thin_run = 0
+    grid.thin_last = 0
+
+
+@hot
+def thin_step(grids, bands, market, bid_depth, ask_depth):
+    """2.4 for one grid point."""
+    grid = grids[market]
     if not grid.thin_seeded:
         grid.thin_seeded = 1
         grid.thin_ratio = 0.0
         grid.thin_bid = bid_depth
         grid.thin_ask = ask_depth
-    known = count_of(sig.bands, market, BID_DEPTH) >= MEDIAN_LEAST
-    bid_most = THIN_OWN_MOST * median_of(sig.bands, market, BID_DEPTH)
-    ask_most = THIN_OWN_MOST * median_of(sig.bands, market, ASK_DEPTH)
     ratio = log_depth_ratio(bid_depth, ask_depth, FLOOR_LOTS)
-    for _ in range(steps):
-        grid.thin_ratio += _THIN_GAIN * (ratio - grid.thin_ratio)
-        grid.thin_bid += _THIN_GAIN * (bid_depth - grid.thin_bid)
-        grid.thin_ask += _THIN_GAIN * (ask_depth - grid.thin_ask)
-        state = 0
-        if known and grid.thin_ratio >= THIN_IN and grid.thin_ask <= ask_most:
+    grid.thin_ratio += _THIN_GAIN * (ratio - grid.thin_ratio)
+    grid.thin_bid += _THIN_GAIN * (bid_depth - grid.thin_bid)
+    grid.thin_ask += _THIN_GAIN * (ask_depth - grid.thin_ask)
+    state = 0
+    if count_of(bands, market, BID_DEPTH) >= MEDIAN_LEAST:
+        ask_most = THIN_OWN_MOST * median_of(bands, market, ASK_DEPTH)
+        bid_most = THIN_OWN_MOST * median_of(bands, market, BID_DEPTH)
+        if grid.thin_ratio >= THIN_IN and grid.thin_ask <= ask_most:
             state = 1
-        elif known and grid.thin_ratio <= -THIN_IN and grid.thin_bid <= bid_most:
+        elif grid.thin_ratio <= -THIN_IN and grid.thin_bid <= bid_most:
             state = -1
-        if state != 0:
-            grid.thin_run = grid.thin_run + 1 if state == grid.thin_last else 1
-        else:
-            grid.thin_run = 0
-        grid.thin_last = state
-        grid.thin = state if grid.thin_run >= THIN_STEPS else 0
+    if state != 0:
+        grid.thin_run = grid.thin_run + 1 if state == grid.thin_last else 1
+    else:
+        grid.thin_run = 0
+    grid.thin_last = state
+    grid.thin = state if grid.thin_run >= THIN_STEPS else 0
 
 
 @hot

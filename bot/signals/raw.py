@@ -12,7 +12,7 @@ from bot.core.jit import hot
 from bot.core.units import NS_PER_S
 from bot.market.book import BID, best_tick
 from bot.market.heads import OK
-from bot.signals.decay import TAUS_S, decay_factor, hold, mean_of
+from bot.signals.decay import TAUS_S, decay_factors, hold, mean_of
 from bot.signals.features import (
     band_imbalance,
     bucketed_queue_imbalance,
@@ -30,8 +30,6 @@ DEEP_BPS = 50.0
 QUEUE_BUCKET_BPS = 0.5
 QUIET_TAUS = 5.0  # without a trade for this many taus the trade imbalance is unknown, not 0
 
-_TAU = TAUS_S[1:]
-
 
 @hot
 def sample_level(sig, books, heads, market, card):
@@ -41,7 +39,8 @@ def sample_level(sig, books, heads, market, card):
         return np.nan
     unit = sig.grid[market].volatility_unit
     if card == OB_NEAR:
-        return decay_imbalance(books, market, NEAR_KAPPA_BPS * unit, 5.0 * NEAR_KAPPA_BPS * unit)
+        kappa = NEAR_KAPPA_BPS * unit
+        return decay_imbalance(books, market, kappa, 5.0 * kappa, sig.scratch[0])
     if card == OB_DEEP:
         return band_imbalance(books, market, DEEP_BPS * unit)
     if card == QUEUE:
@@ -80,18 +79,23 @@ def measure(sig, books, heads, market, now_ns):
     """Fill sig.raw of a market for an emission."""
     age_quotes(sig, market, now_ns)
     age_trades(sig, market, now_ns)
-    elapsed_ns = now_ns - sig.grid[market].emitted_ns
+    factors = decay_factors(now_ns - sig.grid[market].emitted_ns)
     for card in range(LEVEL_CARDS):
         level = sig.levels[market, card]
         level.value = sample_level(sig, books, heads, market, card)
-        for w in range(WINDOWS):
-            factor = decay_factor(elapsed_ns, _TAU[w])
-            level.numerator[w], level.weight[w] = hold(
-                level.numerator[w], level.weight[w], level.value, factor
-            )
-            # a sleeping level does not speak from memory
-            awake = level.value == level.value
-            sig.raw[market, card, w] = mean_of(level.numerator[w], level.weight[w]) if awake else np.nan
+        _hold_level(sig.levels, sig.raw, market, card, 0, factors[1])
+        _hold_level(sig.levels, sig.raw, market, card, 1, factors[2])
+        _hold_level(sig.levels, sig.raw, market, card, 2, factors[3])
+    usable = heads[market].status == OK and heads[market].synced != 0
     for w in range(WINDOWS):
-        sig.raw[market, OFI, w] = flow_imbalance(sig, market, w + 1) if heads[market].synced else np.nan
+        sig.raw[market, OFI, w] = flow_imbalance(sig, market, w + 1) if usable else np.nan
         sig.raw[market, TFI, w] = trade_imbalance(sig, heads, market, w + 1, now_ns)
+
+
+@hot
+def _hold_level(levels, raw, market, card, w, factor):
+    level = levels[market, card]
+    level.numerator[w], level.weight[w] = hold(level.numerator[w], level.weight[w], level.value, factor)
+    # a sleeping level does not speak from memory
+    awake = level.value == level.value
+    raw[market, card, w] = mean_of(level.numerator[w], level.weight[w]) if awake else np.nan

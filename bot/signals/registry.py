@@ -14,11 +14,15 @@ WINDOWS = len(WINDOWS_S)
 MODES = 3  # scalp, day, swing, in the order of bot.core.enums.Mode
 
 
+LEAST_SCALE = 1e-9
+
+
 class CardSpec(NamedTuple):
     name: str
     category: str
     scale: float  # prior scale of the raw value, worth 60 samples
     weights: tuple[float, float, float]  # prior weight a mode, %
+    floor: float = LEAST_SCALE  # of the scale; what is mostly 0 would have none else
 
 
 CARDS = (
@@ -27,7 +31,7 @@ CARDS = (
     CardSpec("queue", "book", 0.40, (6, 2, 0)),
     CardSpec("micro", "book", 0.30, (8, 3, 0)),
     CardSpec("thin", "book", 0.35, (10, 6, 2)),
-    CardSpec("wall", "walls", 0.30, (5, 6, 5)),
+    CardSpec("wall", "walls", 0.30, (5, 6, 5), floor=0.30),
     CardSpec("ofi", "book", 1.00, (12, 8, 3)),
     CardSpec("tfi", "flow", 0.35, (8, 8, 4)),
 )

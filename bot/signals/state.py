@@ -43,7 +43,7 @@ FLOW = np.dtype(
         ("ofi", "<f8", (HORIZONS,)),  # sums of order-flow increments, lots
         ("depth", "<f8", (HORIZONS,)),  # sums of the mean touch size, lots
         ("quotes", "<f8", (HORIZONS,)),  # sums of 1
-        ("trade_ns", "<i8"),  # of the last market trade, 0 none
+        ("trade_ns", "<i8"),  # when the sums below were last decayed
         ("bought", "<f8", (HORIZONS,)),  # lots by buying aggressors
         ("sold", "<f8", (HORIZONS,)),
         ("cvd", "<f8"),  # running sum of side x lots
@@ -76,7 +76,6 @@ GRID = np.dtype(
         ("weight_h", "<f8", (MODES,)),
         ("returns_h", "<i8", (MODES,)),
         ("volatility_unit", "<f8"),
-        ("unit_set", "<i8"),
         # walls
         ("walls", "<i8"),  # rows in use, kept dense
         ("next_wall", "<i8"),
@@ -110,8 +109,8 @@ WALL = np.dtype(
         ("far_s", "<f8"),
         ("born_ns", "<i8"),
         ("seen_ns", "<i8"),  # last time its z was high enough to stay
-        ("strong_ns", "<i8"),  # since when it is a candidate
-        ("returns", "<f8"),  # re-appearances within a minute
+        ("strong_ns", "<i8"),  # since when its z is high enough to enter, 0 it is not
+        ("returns", "<f8"),  # re-appearances, decayed with a minute
         ("genuineness", "<f8"),
         ("distance_bps", "<f8"),
     ],
@@ -197,6 +196,7 @@ class Signals(NamedTuple):
     memory: np.ndarray  # (M, C + 1, 3) MEMORY, the composite last
     priors: np.ndarray  # (C, 3) float64: weights, shares of 1
     scales: np.ndarray  # (C,) float64: prior scales s0
+    floors: np.ndarray  # (C,) float64: least scales
     categories: np.ndarray  # (C,) int64
     scratch: np.ndarray  # (2, 64) float64: nothing in it outlives a call
 
@@ -236,6 +236,7 @@ def new_signals(markets: int, cards: Sequence[CardSpec] = CARDS) -> Signals:
         memory=np.zeros((markets, c + 1, MODES), MEMORY),
         priors=np.array([card.weights for card in cards], float).reshape(c, MODES) / 100.0,
         scales=np.array([card.scale for card in cards], float),
+        floors=np.array([card.floor for card in cards], float),
         categories=np.array([names.index(card.category) for card in cards], np.int64),
         scratch=np.zeros((2, 64)),
     )

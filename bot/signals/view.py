@@ -13,7 +13,7 @@ from bot.signals.grid import horizon_move_bps, horizon_sigma_bps, mid_extremes, 
 from bot.signals.raw import trade_imbalance
 from bot.signals.registry import card_names
 from bot.signals.rolling import median_of
-from bot.signals.state import ALIGNMENT, AWAKE, SPREAD, Signals
+from bot.signals.state import ALIGNMENT, SPREAD, Signals
 from bot.signals.walls import bucket_lots
 
 FAST_S = 30
@@ -104,14 +104,15 @@ def market_view(
 
 def composite_view(sig: Signals, market: int, mode: Mode) -> Composite:
     score, _, confidence, _, _, state, direction, fresh, _, _ = sig.composites[market, mode.index].tolist()
-    awake = sig.verdicts[market, mode.index, AWAKE]
+    probability, awake, _ = sig.verdicts[market, mode.index].tolist()
     return Composite(
         bias=0.0 if score != score else score,
+        probability=0.5 if probability != probability else probability,
         confidence=0.0 if confidence != confidence else confidence,
         agreement=_AGREEMENTS[int(state)],
         direction=int(direction),
         fresh=bool(fresh),
-        awake=0 if np.isnan(awake) else int(awake),
+        awake=0 if awake != awake else int(awake),
     )
 
 

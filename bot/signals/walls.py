@@ -26,11 +26,15 @@ NEIGHBOURS = 10  # non-empty buckets on each side of a candidate
 Z_IN, Z_OUT = 3.0, 2.0
 SCALE_FLOOR = 0.25
 TIMES_MEDIAN = 4.0
+TRADED_SHARE = 0.1
 KEEP_SHARE = 0.3
 NEAR_BPS = 6.0
 GONE_BPS = 100.0
 GRACE_NS = 2_000_000_000
 CONFIRM_NS = 2_000_000_000
+GENUINE = 0.65
+RETURN_NS = 60_000_000_000
+FLICKER_MOST = 6.0  # re-appearances a minute
 
 
 class WallStage(IntEnum):
@@ -99,9 +103,28 @@ def _sort(values, count):
 
 
 @hot
-def _median(values, count):
+def _middle(values, count):
     half = count >> 1
     return values[half] if count & 1 else 0.5 * (values[half - 1] + values[half])
+
+
+@hot
+def _middle_distance(ordered, count, centre):
+    """Median of |value - centre| for sorted values: the two sides of the centre merged from the inside."""
+    above = 0
+    while above < count and ordered[above] < centre:
+        above += 1
+    below = above - 1
+    nearest = before = 0.0
+    for _ in range((count >> 1) + 1):
+        before = nearest
+        if below < 0 or (above < count and ordered[above] - centre < centre - ordered[below]):
+            nearest = ordered[above] - centre
+            above += 1
+        else:
+            nearest = centre - ordered[below]
+            below -= 1
+    return nearest if count & 1 else 0.5 * (before + nearest)
 
 
 @hot
@@ -118,19 +141,39 @@ def wall_z(sizes, count, k, scratch):
         taken = 0
         while 0 <= j < count and taken < NEIGHBOURS:
             if sizes[j] > 0.0:
-                scratch[found] = math.log(sizes[j])
+                scratch[found] = sizes[j]
                 found += 1
                 taken += 1
             j += direction
     if found < 4:
         return np.nan, np.nan
     _sort(scratch, found)
-    middle = _median(scratch, found)
+    usual = _middle(scratch, found)
     for i in range(found):
-        scratch[i] = abs(scratch[i] - middle)
-    _sort(scratch, found)
-    spread = max(1.4826 * _median(scratch, found), SCALE_FLOOR)
-    return (math.log(sizes[k]) - middle) / spread, math.exp(middle)
+        scratch[i] = math.log(scratch[i])
+    centre = _middle(scratch, found)
+    spread = max(1.4826 * _middle_distance(scratch, found, centre), SCALE_FLOOR)
+    return (math.log(sizes[k]) - centre) / spread, usual
+
+
+@hot
+def stands_out(sizes, count, k):
+    """Whether TIMES_MEDIAN times the neighbours' median can be at most sizes[k]: a cheap first look.
+
+    True whenever it is; rarely true when it is not.
+    """
+    most = sizes[k] / TIMES_MEDIAN
+    found = small = 0
+    for direction in (-1, 1):
+        j = k + direction
+        taken = 0
+        while 0 <= j < count and taken < NEIGHBOURS:
+            if sizes[j] > 0.0:
+                found += 1
+                small += sizes[j] <= most
+                taken += 1
+            j += direction
+    return found >= 4 and 2 * small >= found
 
 
 @hot
@@ -155,28 +198,39 @@ def scan(sig, books, market, now_ns):
     """Follow the walls there are, then look for new ones. Called every SCAN_S on a usable book."""
     mid = mid_of(books, market)
     width = bucket_ticks(sig, market, mid)
-    i = 0
-    while i < sig.grid[market].walls:
-        if _follow(sig, books, market, i, mid, width, now_ns):
-            i += 1
-        else:
-            _remove(sig, market, i)
+    start = np.int64(math.floor(mid)) // width
     for side in range(2):
-        _look(sig, books, market, side, mid, width, now_ns)
+        away = -1 if side == BID else 1
+        sizes = sig.scratch[0]
+        for k in range(BUCKETS):
+            sizes[k] = bucket_lots(books, market, side, start + away * k, width)
+        i = 0
+        while i < sig.grid[market].walls:
+            wall = sig.walls[market, i]
+            if wall.side == -away:
+                index = min(wall.near, wall.far) // width
+                k = (index - start) * away
+                shown, z = np.nan, np.nan
+                if 0 <= k < BUCKETS:
+                    shown = sizes[k]
+                    z, _ = wall_z(sizes, BUCKETS, k, sig.scratch[1])
+                else:
+                    shown = bucket_lots(books, market, side, index, width)
+                if not _follow(sig, market, i, shown, z, mid, now_ns):
+                    _remove(sig, market, i)
+                    continue
+            i += 1
+        _look(sig, market, side, start, mid, width, now_ns)
     _judge(sig, market)
 
 
 @hot
-def _follow(sig, books, market, i, mid, width, now_ns):
-    """Bring one wall up to date; False when it has ended."""
+def _follow(sig, market, i, shown, z, mid, now_ns):
+    """Bring one wall up to date; False when it has ended. nan `z`: too far or too alone to say."""
     wall = sig.walls[market, i]
-    book_side = BID if wall.side > 0 else ASK
-    low = min(wall.near, wall.far)
-    shown = bucket_lots(books, market, book_side, low // width, width)
     change = shown - wall.quantity + wall.pending
     wall.distance_bps = 1e4 * wall.side * (mid - wall.near) / mid
-    unit = sig.grid[market].volatility_unit
-    near = wall.distance_bps <= NEAR_BPS * unit
+    near = wall.distance_bps <= NEAR_BPS * sig.grid[market].volatility_unit
     if change >= 0.0:
         if wall.executed > 0.0:
             wall.added += change
@@ -191,34 +245,47 @@ def _follow(sig, books, market, i, mid, width, now_ns):
         wall.near_s += SCAN_S
     else:
         wall.far_s += SCAN_S
-    if wall.stage == _CANDIDATE and now_ns - wall.strong_ns >= CONFIRM_NS:
+    _stage(wall, z, near, now_ns)
+    if abs(wall.distance_bps) > GONE_BPS:
+        return False
+    if shown <= KEEP_SHARE * wall.peak or now_ns - wall.seen_ns > GRACE_NS:
+        _end(sig, market, wall, near, now_ns)
+        return False
+    return True
+
+
+@hot
+def _stage(wall, z, near, now_ns):
+    """2.3: strong for CONFIRM_NS makes a candidate a wall, price or trades reaching it test it."""
+    if not z < Z_OUT:
+        wall.seen_ns = now_ns
+    if not z >= Z_IN:
+        wall.strong_ns = 0
+    elif wall.strong_ns == 0:
+        wall.strong_ns = now_ns
+    if wall.stage == _CANDIDATE and wall.strong_ns != 0 and now_ns - wall.strong_ns >= CONFIRM_NS:
         wall.stage = _ACTIVE
     if wall.stage == _ACTIVE and (near or wall.executed > 0.0):
         wall.stage = _TESTED
-    if abs(wall.distance_bps) > GONE_BPS:
-        return False
-    if shown <= KEEP_SHARE * wall.peak:
-        _end(sig, market, wall, near, now_ns)
-        return False
-    # what stopped standing out before it was confirmed never was a wall
-    return wall.stage != _CANDIDATE or now_ns - wall.seen_ns <= GRACE_NS
 
 
 @hot
 def _end(sig, market, wall, near, now_ns):
     removed = wall.executed + wall.cancelled
-    if removed > 0.0 and wall.executed >= 0.5 * removed:
+    if wall.executed > 0.0 and wall.executed >= 0.5 * removed:
         label = _CONSUMED
+    elif near and wall.cancelled > 0.5 * removed:
+        label = _PULLED
     else:
-        label = _PULLED if near else _EXPIRED
+        label = _EXPIRED
     row = sig.ended[market, wall.id % ENDED_WALLS]
     row.id, row.side, row.near, row.far = wall.id, wall.side, wall.near, wall.far
     row.label, row.ended_ns, row.peak = label, now_ns, wall.peak
-    row.executed, row.genuineness = wall.executed, wall.genuineness
+    row.executed, row.genuineness, row.returns = wall.executed, wall.genuineness, wall.returns
     if wall.stage == _TESTED:
         which = 0 if wall.side > 0 else 1
         grid = sig.grid[market]
-        grid.wall_wins[which] = 0.98 * grid.wall_wins[which] + (1.0 if label == _CONSUMED else 0.0)
+        grid.wall_wins[which] = 0.98 * grid.wall_wins[which] + (0.0 if label == _PULLED else 1.0)
         grid.wall_trials[which] = 0.98 * grid.wall_trials[which] + 1.0
 
 
@@ -231,31 +298,19 @@ def _remove(sig, market, i):
 
 
 @hot
-def _look(sig, books, market, side, mid, width, now_ns):
+def _look(sig, market, side, start, mid, width, now_ns):
+    """Candidates among the buckets in scratch[0] (2.1)."""
     sizes = sig.scratch[0]
-    start = np.int64(math.floor(mid)) // width
-    total = 0.0
-    filled = 0
+    away = -1 if side == BID else 1
+    least = TRADED_SHARE * median_of(sig.bands, market, MINUTE_LOTS)
     for k in range(BUCKETS):
-        sizes[k] = bucket_lots(books, market, side, start - k if side == BID else start + k, width)
-        total += sizes[k]
-        filled += sizes[k] > 0.0
-    if filled < 5:
-        return
-    mean = total / filled
-    traded = median_of(sig.bands, market, MINUTE_LOTS)
-    for k in range(BUCKETS):
-        # cheap first: a wall is above the mean of what surrounds it
-        if sizes[k] < 1.5 * mean:
+        if not sizes[k] > 0.0 or sizes[k] < least or not stands_out(sizes, BUCKETS, k):
             continue
-        z, median = wall_z(sizes, BUCKETS, k, sig.scratch[1])
-        if not z >= Z_OUT:
+        index = start + away * k
+        if _find(sig, market, side, index, width) >= 0:
             continue
-        index = start - k if side == BID else start + k
-        known = _find(sig, market, side, index, width)
-        if known >= 0:
-            sig.walls[market, known].seen_ns = now_ns
-        elif z >= Z_IN and sizes[k] >= TIMES_MEDIAN * median and not sizes[k] < 0.5 * traded:
+        z, usual = wall_z(sizes, BUCKETS, k, sig.scratch[1])
+        if z >= Z_IN and sizes[k] >= TIMES_MEDIAN * usual:
             _begin(sig, market, side, index, width, sizes[k], mid, now_ns)
 
 
@@ -284,15 +339,29 @@ def _begin(sig, market, side, index, width, lots, mid, now_ns):
     wall.stage = _CANDIDATE
     wall.quantity = wall.peak = lots
     wall.executed = wall.pending = wall.added = wall.cancelled = wall.cancelled_near = 0.0
-    wall.near_s = wall.far_s = wall.returns = 0.0
+    wall.near_s = wall.far_s = 0.0
+    wall.returns = _returns(sig, market, wall, now_ns)
     wall.born_ns = wall.seen_ns = wall.strong_ns = now_ns
     wall.genuineness = 0.5
     wall.distance_bps = 1e4 * wall.side * (mid - wall.near) / mid
 
 
 @hot
+def _returns(sig, market, wall, now_ns):
+    """How often a wall came back to this bucket, decayed with a minute; 0 for one not seen there."""
+    latest_ns = now_ns - RETURN_NS
+    count = 0.0
+    for k in range(ENDED_WALLS):
+        row = sig.ended[market, k]
+        if row.side == wall.side and row.near == wall.near and row.ended_ns >= latest_ns:
+            latest_ns = row.ended_ns
+            count = row.returns * math.exp((row.ended_ns - now_ns) / RETURN_NS) + 1.0
+    return count
+
+
+@hot
 def _judge(sig, market):
-    """2.2 for every wall: base rate of its side, its own history, layering."""
+    """2.2 for every wall: base rate of its side, its own history, layering, flicker."""
     grid = sig.grid[market]
     for i in range(grid.walls):
         wall = sig.walls[market, i]
@@ -308,7 +377,7 @@ def _judge(sig, market):
                 wall.peak,
                 min(0.9, max(0.1, base)),
                 _layering(sig, market, i),
-                0.0,
+                min(1.0, wall.returns / FLICKER_MOST),
             )
         )
 
@@ -342,7 +411,7 @@ def wall_pressure(sig, market):
     total = 0.0
     for i in range(grid.walls):
         wall = sig.walls[market, i]
-        if wall.stage == _CANDIDATE:
+        if wall.stage == _CANDIDATE or wall.genuineness < GENUINE:
             continue
         sure = max(0.0, 2.0 * wall.genuineness - 1.0)
         size = min(1.0, wall.quantity / reference) if reference > 0.0 else 1.0

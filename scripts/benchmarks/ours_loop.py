@@ -5,6 +5,8 @@ The strategy of `peer_hftbacktest.py`, message by message, around the very
 levels, micro-price, order-flow imbalance, one resting post-only order of one lot.
 """
 
+# mypy: disallow-untyped-defs=False
+
 from __future__ import annotations
 
 import argparse

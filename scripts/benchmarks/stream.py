@@ -11,6 +11,8 @@ The stream is made in pieces of an hour, so its length costs no memory. SOURCE r
 are what both sides of a benchmark start from; `Framer` turns them into EVENT rows.
 """
 
+# mypy: disallow-untyped-defs=False
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -281,7 +283,7 @@ def _open_market(rng: np.random.Generator) -> tuple[Market, np.ndarray]:
 
 
 def _receive(rng: np.random.Generator, rows: np.ndarray, after_ns: int) -> None:
-    """Receive stamps, strictly increasing: 3 ms and a log-normal of median 4 ms a message, at least FASTEST_NS.
+    """Receive stamps, strictly increasing: 3 ms and a log-normal of median 4 ms, at least FASTEST_NS.
 
     The floor is reached every minute, so that the offset of the venue's clock is known exactly.
     """

@@ -18,8 +18,10 @@ def a_report(kind: ReportKind, lots: int = 0, reason: RejectReason = RejectReaso
 
 
 def tell(ticket: Ticket, step: ReportKind | int | str) -> None:
-    """A report by kind, a fill by its lots, silence, or a refused cancel."""
-    if step == "unanswered":
+    """A report by kind, a fill by its lots, silence, or a cancel and its refusal."""
+    if step == "cancel asked":
+        ticket.asked_ns = 5
+    elif step == "unanswered":
         ticket.unanswered()
     elif step == "cancel refused":
         ticket.apply(a_report(ReportKind.REJECTED, reason=RejectReason.UNKNOWN_ORDER))
@@ -36,6 +38,9 @@ ACCEPTED, REJECTED, CANCELED, EXPIRED, TRIGGERED = (
     ReportKind.EXPIRED,
     ReportKind.TRIGGERED,
 )
+
+
+NOT_THERE = ("cancel asked", "cancel refused", "cancel refused")
 
 
 @pytest.mark.parametrize(
@@ -55,6 +60,10 @@ ACCEPTED, REJECTED, CANCELED, EXPIRED, TRIGGERED = (
         (("unanswered", ACCEPTED), OrderState.LIVE, 0),
         (("unanswered", 10), OrderState.FILLED, 10),
         (("unanswered", REJECTED), OrderState.REJECTED, 0),
+        ((*NOT_THERE, ACCEPTED), OrderState.LIVE, 0),
+        ((*NOT_THERE, REJECTED), OrderState.REJECTED, 0),
+        ((*NOT_THERE, 4), OrderState.PARTIAL, 4),
+        ((ACCEPTED, *NOT_THERE, 4), OrderState.CANCELED, 4),
     ],
 )
 def test_what_reports_make_of_an_order(story, state: OrderState, filled: int) -> None:

@@ -364,6 +364,21 @@ def test_a_fill_after_the_trade_was_over_is_got_rid_of(desk: Desk) -> None:
     assert (trade.stage, len(desk.closed)) == (Stage.CLOSED, 2)
 
 
+def test_an_entry_that_lives_after_all_is_cancelled_again(desk: Desk) -> None:
+    trade = desk.open(replace(LONG, entry=Entry.POST_ONLY))
+    entry = desk.last(ENTRY)
+    desk.wish(Action.CANCEL_ENTRY)
+    for _ in range(2):  # the answers say: no such order
+        desk.say(ReportKind.REJECTED, entry, reason=RejectReason.UNKNOWN_ORDER)
+    assert trade.stage is Stage.CLOSED
+    desk.say(ReportKind.ACCEPTED, entry)
+    desk.now = desk.trader.next_deadline_ns()
+    desk.trader.on_time(desk.now, {})
+    assert desk.broker.cancels == [entry.client_id] * 2
+    desk.say(ReportKind.CANCELED, entry)
+    assert (trade.stage, trade.reason) == (Stage.CLOSED, ExitReason.UNFILLED)
+
+
 def test_a_liquidation_closes_the_trade(desk: Desk) -> None:
     trade = desk.enter()
     for order in (*desk.all(TARGET), desk.last(STOP)):

@@ -184,12 +184,16 @@ class AnyVenue(RuleBasedStateMachine):
         if resting := self.any_order(n):
             self.exchange.accept(resting)
 
-    @rule(n=pick, lots=st.integers(1, PLANNED))
-    def venue_fills(self, n: int, lots: int) -> None:
+    @rule(role=st.sampled_from(OrderRole), lots=st.sampled_from([1, 3, PLANNED]))
+    def market_reaches_an_order(self, role: OrderRole, lots: int) -> None:
         self.exchange.arrive()
-        resting = self.any_order(n)
-        if resting and (resting.order.type is not OrderType.STOP_MARKET or resting.triggered):
-            self.exchange.fill(resting, lots)
+        resting = next((r for r in self.exchange.book.values() if r.order.role is role), None)
+        if resting is None:
+            return
+        if role is OrderRole.STOP and not resting.triggered:
+            resting.triggered = resting.accepted = True
+            self.exchange.say(ReportKind.TRIGGERED, resting.order)
+        self.exchange.fill(resting, lots)
 
     @rule(n=pick)
     def venue_triggers(self, n: int) -> None:
