@@ -61,7 +61,7 @@ class Outcome:
 def wired(
     instruments: Sequence[Instrument], journal: FakeJournal | None = None, *, trades: bool = True
 ) -> Wired:
-    """The engine of a session with the default configuration, its wallet filled, over a list for a journal."""
+    """The engine of a session with the default configuration, a full wallet, a list for a journal."""
     config = load(environ={})
     made = wire(
         config,
@@ -87,11 +87,12 @@ def decide(instruments: Sequence[Instrument], parts: Sequence[np.ndarray]) -> Ou
 
 
 def stored(database: Path, table: str, run: int | None = None) -> list[dict[str, Any]]:
-    """Rows of a table as they were written, without the number of their run."""
+    """Rows of a table in the order they were written (trades: opened), without the number of their run."""
     where = "" if run is None else f" WHERE run = {run}"
+    order = "opened_ns, id" if table == "trades" else "rowid"
     opened = Database.read(database.parent)
     try:
-        found = opened.query(f"SELECT * FROM {table}{where} ORDER BY rowid")
+        found = opened.query(f"SELECT * FROM {table}{where} ORDER BY {order}")
     finally:
         opened.close()
     return [{k: v for k, v in row.items() if k != "run"} for row in found]

@@ -8,11 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from bot.core.enums import Agreement, Mode
 from bot.core.errors import BadInput, KernelError
-from bot.engine.kernel import Ctl, State, Stop, advance, new_state
+from bot.engine.kernel import Ctl, State, Stop, advance, new_state, read_cards
+from bot.engine.scheduler import TICK_NS
 from bot.market.book import ASK, BID, grow, levels
 from bot.market.instruments import Instrument
 from bot.market.tape import Tape, open_tape
+from bot.market.trust import trust_of
+from bot.signals import features
+from bot.signals.registry import WINDOWS_S, card_names
+from bot.signals.state import ALIGNMENT, PROBABILITY
 
 
 def book_at(path: Path, at_ns: int, symbol: str | None = None) -> dict[str, Any]:
@@ -69,9 +75,7 @@ def _market(tape: Tape, symbol: str | None) -> tuple[int, Instrument]:
 
 def apply_rows(state: State, rows: np.ndarray) -> State:
     """All rows, without decisions."""
-    for state in _steps(state, rows):
-        pass
-    return state
+    return list(_steps(state, rows))[-1]
 
 
 def _steps(state: State, rows: np.ndarray) -> Iterator[State]:
@@ -99,11 +103,118 @@ def on_grid(tape: Tape, every_ns: int) -> Iterator[tuple[int, State]]:
         if not due_ns:
             due_ns = int(rows[0]["recv_ns"]) // every_ns * every_ns + every_ns
             state.ctl[Ctl.NEXT_TIMER] = due_ns
-        for state in _steps(state, rows):
-            if state.ctl[Ctl.STOP] != Stop.TIMER:
-                continue
-            yield due_ns, state
-            due_ns += every_ns
-            state.ctl[Ctl.NEXT_TIMER] = due_ns
+        for step in _steps(state, rows):
+            state = step
+            if state.ctl[Ctl.STOP] == Stop.TIMER:
+                yield due_ns, state
+                due_ns += every_ns
+                state.ctl[Ctl.NEXT_TIMER] = due_ns
 
 
+def features_table(path: Path, every_ns: int) -> Iterator[dict[str, Any]]:
+    """One row a market and grid point: the book's features then, and the flow since the point before.
+
+    Prices and costs to move in quote currency and bps, sizes in lots; nan where
+    undefined. `ofi`, `bought` and `sold` are plain sums over the interval.
+    """
+    tape = open_tape(path)
+    instruments = tape.header.instruments
+    before = np.zeros((len(instruments), 3))
+    for time_ns, state in on_grid(tape, every_ns):
+        for market, instrument in enumerate(instruments):
+            row = state.signals.flow[market]
+            now = np.array([row["ofi_total"], row["traded"], row["cvd"]])
+            ofi, traded, signed = (now - before[market]).tolist()
+            before[market] = now
+            yield {
+                "time_ns": time_ns,
+                "symbol": instrument.key,
+                **_book_features(state, market, float(instrument.tick)),
+                "ofi": ofi,
+                "bought": 0.5 * (traded + signed),
+                "sold": 0.5 * (traded - signed),
+            }
+
+
+_BANDS_BPS = (5.0, 10.0, 25.0, 50.0)
+_TOPS = (1, 5, 10, 20)
+_MOVED_LOTS = (10.0, 100.0, 1000.0)
+
+
+def _book_features(state: State, market: int, tick: float) -> dict[str, float]:
+    books = state.books
+    sums = np.zeros((2, 4))
+    features.top_sums(books, market, BID, sums[0])
+    features.top_sums(books, market, ASK, sums[1])
+    usable = features.usable(books, market)
+    found: dict[str, float] = {
+        "bid": tick * features.best_tick(books, market, BID) if usable else np.nan,
+        "ask": tick * features.best_tick(books, market, ASK) if usable else np.nan,
+        "mid": tick * features.mid_of(books, market),
+        "micro": tick * features.weighted_mid(books, market),
+        "spread_bps": features.spread_bps(books, market) if usable else np.nan,
+    }
+    for k, n in enumerate(_TOPS):
+        found[f"bid_depth_top{n}"], found[f"ask_depth_top{n}"] = sums[0, k], sums[1, k]
+        found[f"imbalance_top{n}"] = features.ratio(sums[0, k], sums[1, k]) if usable else np.nan
+    for bps in _BANDS_BPS:
+        found[f"bid_depth_{bps:g}bps"] = features.band_depth(books, market, BID, bps)
+        found[f"ask_depth_{bps:g}bps"] = features.band_depth(books, market, ASK, bps)
+        found[f"imbalance_{bps:g}bps"] = features.band_imbalance(books, market, bps)
+    for lots in _MOVED_LOTS:
+        found[f"cost_up_bps_{lots:g}lots"] = features.walk(books, market, features.BUY, lots)[1]
+        found[f"cost_down_bps_{lots:g}lots"] = features.walk(books, market, features.SELL, lots)[1]
+    return {name: float(value) for name, value in found.items()}
+
+
+def signal_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Every card reading and composite of every 10 s, one line a market and tick; nan where asleep."""
+    tape = open_tape(path)
+    for time_ns, state in on_grid(tape, TICK_NS):
+        read_cards(state, time_ns)
+        for market, instrument in enumerate(tape.header.instruments):
+            yield {
+                "time_ns": time_ns,
+                "symbol": instrument.key,
+                "trust": trust_of(state.heads[market], time_ns)[0].name.lower(),
+                "thin": int(state.signals.grid[market]["thin"]),
+                "thin_ratio": float(state.signals.grid[market]["thin_ratio"]),
+                **{f"bias_{mode.value}": _bias(state, market, mode) for mode in Mode},
+                "composites": {mode.value: _composite(state, market, mode) for mode in Mode},
+                "cards": {name: _card(state, market, k) for k, name in enumerate(card_names())},
+            }
+
+
+def _bias(state: State, market: int, mode: Mode) -> float:
+    return float(state.signals.composites[market, mode.place]["score"])
+
+
+def _composite(state: State, market: int, mode: Mode) -> dict[str, Any]:
+    verdict = state.signals.verdicts[market, mode.place]
+    return {
+        **_reading(state.signals.composites[market, mode.place]),
+        "probability": float(verdict[PROBABILITY]),
+        "alignment": float(verdict[ALIGNMENT]),
+    }
+
+
+def _card(state: State, market: int, card: int) -> dict[str, Any]:
+    windows = [f"{seconds}s" for seconds in WINDOWS_S]
+    return {
+        "raw": dict(zip(windows, state.signals.raw[market, card].tolist(), strict=True)),
+        "scores": dict(zip(windows, state.signals.scores[market, card].tolist(), strict=True)),
+        **{mode.value: _reading(state.signals.cards[market, card, mode.place]) for mode in Mode},
+    }
+
+
+def _reading(row: Any) -> dict[str, Any]:
+    return {
+        "score": float(row["score"]),
+        "strength": float(row["strength"]),
+        "confidence": float(row["confidence"]),
+        "agreement": Agreement(int(row["state"])).name.lower(),
+        "direction": int(row["direction"]),
+        "fresh": bool(row["fresh"]),
+        "decelerating": bool(row["decelerating"]),
+        "exhausted": bool(row["exhausted"]),
+    }

@@ -146,7 +146,11 @@ class _Running:
             own_timers=self.source.own_timers or options.speed > 0,
         )
         self._restore()
-        self.status = None if options.on_status is None else StatusMaker(options, self.source, self.wired)
+        self.status = (
+            None
+            if options.on_status is None
+            else StatusMaker(options, self.source, self.wired, self.journal.tally)
+        )
         self.recorder = self._open_recorder()
         self.started_ns = self.committed_ns = self.saved_ns = monotonic_ns()
         try:
@@ -322,6 +326,8 @@ class _Running:
     def _finish(self) -> SessionResult:
         wall_s = (monotonic_ns() - self.started_ns) / NS_PER_S
         self._close_recorder()
+        if self.wired.trading is not None and self.wired.engine.counts.rows:
+            self.wired.engine.note_equity()
         self._commit()
         self._save_checkpoint()
         summary = self._summary(wall_s)

@@ -118,9 +118,9 @@ class StatusMaker:
 
     def _mode(self, market: int, mode: Mode) -> ModeStatus:
         signals = self.wired.engine.state.signals
-        reading = signals.composites[market, mode.index]
+        reading = signals.composites[market, mode.place]
         bias = float(reading["score"])
-        awake = float(signals.verdicts[market, mode.index, AWAKE])
+        awake = float(signals.verdicts[market, mode.place, AWAKE])
         return ModeStatus(
             mode=mode,
             bias=bias,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot.cli.output import tell
 
@@ -19,6 +19,8 @@ OnStatus = Callable[["Status"], None]
 FRAMES_PER_S = 4
 LINE_EVERY_S = 5.0
 _BAR = 8
+NARROW, WIDE = 100, 130
+"""Below the one there is no room for walls, from the other on for the bars of confidence."""
 
 
 @contextmanager
@@ -37,13 +39,15 @@ def _screen(title: str) -> Iterator[OnStatus]:
     from rich.live import Live
     from rich.text import Text
 
-    latest: list[RenderableType] = [Text(f"{title}: starting ...")]
+    latest: list[RenderableType] = [
+        Text(f"{title}: starting (the first start of a version compiles for a few minutes)")
+    ]
     statuses: list[Status] = []
 
     def frame() -> RenderableType:
         # In the drawing thread: the trading loop only leaves its status here.
         if statuses:
-            latest[0] = render(statuses[-1])
+            latest[0] = render(statuses[-1], console.width)
             del statuses[:-1]
         return latest[0]
 
@@ -87,12 +91,12 @@ def amount(value_e8: int, *, sign: bool = False) -> str:
     return f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
 
 
-def render(status: Status) -> RenderableType:
-    """The whole screen."""
+def render(status: Status, width: int = WIDE) -> RenderableType:
+    """The whole screen, for a terminal of so many columns."""
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [_head(status), _markets(status)]
+    parts: list[RenderableType] = [_head(status), _markets(status, width)]
     if status.trades:
         parts.append(_trades(status))
     if status.refusals:
@@ -135,24 +139,26 @@ def clock(now_ns: int) -> str:
     return datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _markets(status: Status) -> RenderableType:
+def _markets(status: Status, width: int) -> RenderableType:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     modes = [mode.mode.value for mode in status.markets[0].modes] if status.markets else []
-    for name in ("market", "bid", "ask", "spread", *modes, "thin", "walls", "book", "position"):
-        table.add_column(name, justify="left" if name in ("market", "walls", "book") else "right")
+    walls = ["walls"] if width >= NARROW else []
+    for name in ("market", "bid", "ask", "bps", *modes, "thin", *walls, "book", "position"):
+        justify: Literal["left", "right"] = "left" if name in ("market", "walls", "book") else "right"
+        table.add_column(name, justify=justify, no_wrap=True)
     for market in status.markets:
-        table.add_row(*_market_cells(market))
+        table.add_row(*_market_cells(market, width))
     return table
 
 
-def _market_cells(market: MarketStatus) -> list[str]:
+def _market_cells(market: MarketStatus, width: int) -> list[str]:
     thin = {1: "[green]ask[/]", -1: "[red]bid[/]"}.get(market.thin, "")
     walls = " ".join(
         f"[{'green' if wall.side > 0 else 'red'}]{wall.price}[/] {wall.distance_bps:.1f}bp"
         f" {wall.genuineness:.0%}"
-        for wall in market.walls
+        for wall in market.walls[: len(market.walls) if width >= WIDE else 1]
     )
     trust = {2: "[green]trusted[/]", 1: "[yellow]suspect[/]"}.get(int(market.trust), "[red]quarantined[/]")
     return [
@@ -160,21 +166,22 @@ def _market_cells(market: MarketStatus) -> list[str]:
         "-" if market.bid is None else f"{market.bid}",
         "-" if market.ask is None else f"{market.ask}",
         "-" if market.spread_bps != market.spread_bps else f"{market.spread_bps:.2f}",
-        *(_bias(mode.bias, mode.confidence) for mode in market.modes),
+        *(_bias(mode.bias, mode.confidence, width >= WIDE) for mode in market.modes),
         thin,
-        walls,
+        *([walls] if width >= NARROW else []),
         trust,
         f"{market.position}" if market.position else "",
     ]
 
 
-def _bias(bias: float, confidence: float) -> str:
-    """-0.42 with a bar whose length is the confidence; a dot while asleep."""
+def _bias(bias: float, confidence: float, wide: bool) -> str:
+    """-0.42, where there is room with a bar whose length is the confidence."""
     if bias != bias:
         return "[dim]asleep[/]"
     filled = 0 if confidence != confidence else round(confidence * _BAR)
     tint = "green" if bias > 0.05 else "red" if bias < -0.05 else "white"
-    return f"[{tint}]{bias:+.2f} {'█' * filled}[/][dim]{'·' * (_BAR - filled)}[/]"
+    bar = f" {'█' * filled}[/][dim]{'·' * (_BAR - filled)}" if wide else ""
+    return f"[{tint}]{bias:+.2f}{bar}[/]"
 
 
 def _trades(status: Status) -> RenderableType:

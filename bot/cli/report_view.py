@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from bot.store.report import Performance, Report
 
+WIDE = 100
+EXPLORED = "Exploration (not counted as performance)"
+
 
 def show_report(out: Console, report: Report) -> None:
     """Performance, exploration apart, wallets, refusals."""
@@ -26,11 +29,11 @@ def show_report(out: Console, report: Report) -> None:
         out.print(f"{clock(report.from_ns)} to {clock(report.to_ns)}, {length}")
     out.print()
     if report.round_trips:
-        out.print(_performance("Round trips", [*report.performance, *report.totals]))
+        out.print(_performance("Round trips", [*report.performance, *report.totals], out.width >= WIDE))
     else:
         out.print("No round trips besides exploration." if report.explored else "No round trips.")
     if report.exploration:
-        out.print(_performance("Exploration (not counted as performance)", list(report.exploration)))
+        out.print(_performance(EXPLORED, list(report.exploration), out.width >= WIDE))
     for wallet in report.wallets:
         out.print(
             f"Equity {amount(wallet.first_equity_e8)} to {amount(wallet.last_equity_e8)} {wallet.coin}"
@@ -49,43 +52,32 @@ def show_report(out: Console, report: Report) -> None:
         out.print(f"Longest time without a resting stop: {report.unprotected_max_ns / 1e6:,.0f} ms")
 
 
-def _performance(title: str, groups: list[Performance]) -> Table:
+def _performance(title: str, groups: list[Performance], wide: bool) -> Table:
+    """Excursions and the interval of the share that won are left out where they have no room."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim")
-    for name in (
-        "strategy",
-        "trips",
-        "won (95 %)",
-        "gross",
-        "fees",
-        "funding",
-        "net",
-        "best",
-        "worst",
-        "held",
-    ):
+    names = ["strategy", "trips", "won", "gross", "fees", "funding", "net", "held"]
+    for name in [*names, "95 %", "best", "worst"] if wide else names:
         table.add_column(name, justify="left" if name == "strategy" else "right", no_wrap=True)
     for group in groups:
-        table.add_row(*_cells(group), style="" if group.strategy else "bold")
+        cells = _cells(group)
+        table.add_row(*(cells if wide else cells[: len(names)]), style="" if group.strategy else "bold")
     return table
 
 
 def _cells(group: Performance) -> list[str]:
-    won = (
-        f"{group.wins} ({group.win_low:.0%} to {group.win_high:.0%})"
-        if group.win_low is not None and group.win_high is not None
-        else "-"
-    )
+    low, high, best, worst = group.win_low, group.win_high, group.best_bps, group.worst_bps
     return [
         group.strategy or "all",
         str(group.round_trips),
-        won,
+        str(group.wins),
         amount(group.gross_e8, sign=True),
         amount(-group.fees_e8, sign=True),
         amount(group.funding_e8, sign=True),
         f"{amount(group.net_e8, sign=True)} {group.coin}",
-        "-" if group.best_bps is None else f"{group.best_bps:+.1f}bp",
-        "-" if group.worst_bps is None else f"{group.worst_bps:+.1f}bp",
         "-" if group.hold_s is None else format_duration(group.hold_s),
+        "-" if low is None or high is None else f"{low:.0%} to {high:.0%}",
+        "-" if best is None else f"{best:+.1f}bp",
+        "-" if worst is None else f"{worst:+.1f}bp",
     ]
 
 

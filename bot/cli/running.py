@@ -174,6 +174,10 @@ def _run(
         from bot.app.session import run_session
 
         options = _options(kind, config, tapes, record, fresh, on_status=on_status)
+        if options.speed > 0:
+            from bot.app.warm import compile_all
+
+            compile_all()
         log.info("started", kind=kind, market=options.market, speed=options.speed, seed=options.seed)
         result = run_session(options)
         log.info("ended", interrupted=result.interrupted, summary=result.summary)

@@ -24,8 +24,9 @@ class Mode(StrEnum):
     SWING = "swing"
 
     @property
-    def index(self) -> int:
-        return _MODE_INDEX[self]
+    def place(self) -> int:
+        """Row of this mode in the arrays of the signals."""
+        return _MODE_PLACE[self]
 
     @property
     def cycle_s(self) -> int:
@@ -36,7 +37,7 @@ class Mode(StrEnum):
         return _MODE_HORIZON_S[self]
 
 
-_MODE_INDEX = {Mode.SCALP: 0, Mode.DAY: 1, Mode.SWING: 2}
+_MODE_PLACE = {Mode.SCALP: 0, Mode.DAY: 1, Mode.SWING: 2}
 _MODE_CYCLE_S = {Mode.SCALP: 30, Mode.DAY: 60, Mode.SWING: 300}
 _MODE_HORIZON_S = {Mode.SCALP: 60, Mode.DAY: 600, Mode.SWING: 3600}
 

@@ -57,7 +57,7 @@ numba.config.CACHE_DIR = str(CACHE_DIR)  # type: ignore[attr-defined]
 
 def njit(*args: Any, **options: Any) -> Any:
     """`numba.njit` with our settings; `inline="always"` for the hot path's small helpers."""
-    settings = {"cache": True, "nogil": True, "error_model": "numpy", **options}
+    settings = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
     if args and callable(args[0]):
         return numba.njit(**settings)(args[0])
     return numba.njit(*args, **settings)
@@ -73,7 +73,10 @@ def hot(function: Any) -> Any:
     return njit(function, _nrt=False)
 
 
-@intrinsic
+_intrinsic: Any = intrinsic
+
+
+@_intrinsic
 def trailing_zeros(typingctx, word):  # type: ignore[no-untyped-def]
     """Index of the lowest set bit of a nonzero uint64."""
 
@@ -83,7 +86,7 @@ def trailing_zeros(typingctx, word):  # type: ignore[no-untyped-def]
     return types.uint64(types.uint64), codegen
 
 
-@intrinsic
+@_intrinsic
 def leading_zeros(typingctx, word):  # type: ignore[no-untyped-def]
     """63 minus the index of the highest set bit of a nonzero uint64."""
 

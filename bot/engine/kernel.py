@@ -304,5 +304,5 @@ def read_cards(st, now_ns):
 def book_print(books, market, out):
     """Levels and displayed lots of both sides into out[0:4]: what a reading says of the whole ladder."""
     for side in range(2):
-        out[2 * side] = books.count[market, side]
+        out[2 * side] = books.level_count[market, side]
         out[2 * side + 1] = ladder.depth_to_key(books, market, side, 0)

@@ -209,7 +209,7 @@ class Engine:
                 for market in range(len(self.instruments)):
                     self._cycle(market, mode)
             if due_ns % self._equity_every_ns == 0:
-                self._equity(now_ns)
+                self.note_equity()
         if self._on_tick is not None:
             self._on_tick(due_ns)
 
@@ -344,7 +344,9 @@ class Engine:
             threshold=threshold,
         )
 
-    def _equity(self, now_ns: int) -> None:
+    def note_equity(self) -> None:
+        """Journal wallet and equity of every coin as they stand."""
+        now_ns = self.now_ns
         trading = self._need()
         for coin in sorted({instrument.settle for instrument in self.instruments}):
             self._journal.equity(now_ns, coin, trading.venue.wallet_e8(coin), trading.venue.equity_e8(coin))

@@ -25,7 +25,8 @@ PAGE = 1 << PAGE_BITS
 WORDS = PAGE >> 6  # bitmap words, and sums, a page
 
 # numpy integers: numba compiles a function anew for every plain int it is called with
-BID, ASK = np.int64(0), np.int64(1)
+BID: Any = np.int64(0)
+ASK: Any = np.int64(1)
 EMPTY = -1
 NO_ROOM = -1.0
 
@@ -41,7 +42,7 @@ class Books(NamedTuple):
     occupied: np.ndarray  # (P * WORDS,) uint64
     sums: np.ndarray  # (P * WORDS,) float64
     best: np.ndarray  # (M, 2) int64: highest occupied key at the last commit, -1 none
-    count: np.ndarray  # (M, 2) int64: occupied levels
+    level_count: np.ndarray  # (M, 2) int64: occupied levels
     pages: np.ndarray  # (1,) int64: pages in use
 
 
@@ -56,7 +57,7 @@ def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 256) -> Books:
         occupied=np.zeros(pages * WORDS, np.uint64),
         sums=np.zeros(pages * WORDS),
         best=np.full((markets, 2), EMPTY, np.int64),
-        count=np.zeros((markets, 2), np.int64),
+        level_count=np.zeros((markets, 2), np.int64),
         pages=np.zeros(1, np.int64),
     )
 
@@ -126,12 +127,12 @@ def set_level(books, market, side, tick, lots):
     if lots != 0.0:
         books.occupied[word] |= bit
         if before == 0.0:
-            books.count[market, side] += 1
+            books.level_count[market, side] += 1
         if key > books.best[market, side]:
             books.best[market, side] = key
     else:
         books.occupied[word] &= ~bit
-        books.count[market, side] -= 1
+        books.level_count[market, side] -= 1
     return before
 
 
@@ -155,7 +156,7 @@ def clear(books, market):
                 books.occupied[page * WORDS : (page + 1) * WORDS] = np.uint64(0)
                 books.sums[page * WORDS : (page + 1) * WORDS] = 0.0
         books.best[market, side] = EMPTY
-        books.count[market, side] = 0
+        books.level_count[market, side] = 0
 
 
 @hot
@@ -337,7 +338,7 @@ def _collect(books, market, side, ticks, lots):
 
 def levels(books: Books, market: int, side: int, limit: int | None = None) -> tuple[Any, Any]:
     """Ticks (int64) and lots (float64) of a side, best first; all of them or the first `limit`."""
-    n = int(books.count[market, side])
+    n = int(books.level_count[market, side])
     n = n if limit is None else min(n, limit)
     ticks = np.empty(n, np.int64)
     lots = np.empty(n)

@@ -19,7 +19,7 @@ from bot.signals.grid import horizon_sigma_bps, return_bps
 from bot.signals.raw import flow_imbalance, measure
 from bot.signals.registry import LEAST_SCALE, MODES, WINDOWS
 from bot.signals.rolling import count_of, median_of, mid_rank, push
-from bot.signals.state import CYCLE_NS, DAY_CARDS
+from bot.signals.state import CYCLE_NS, DAY_CARDS, MIDS
 
 PRIOR_N = 60
 DIRECTIONAL = 0.15
@@ -39,28 +39,33 @@ _AGREED, _CONFLICTED = int(Agreement.AGREED), int(Agreement.CONFLICTED)
 @hot
 def emit(sig, books, heads, now_ns):
     """Emit every card and composite of every market."""
-    cards = sig.raw.shape[1]
     for market in range(heads.size):
         measure(sig, books, heads, market, now_ns)
-        _align(sig, market)
-        _fast_flow(sig, market, cards)
-        age_s = (now_ns - heads[market].commit_ns) / NS_PER_S
-        gap_share = _gap_share(sig.grid, market)
-        for card in range(cards):
-            _score_windows(sig, market, card)
-            samples = _samples(sig.history, market, card)
-            for mode in range(MODES):
-                _read(sig, market, card, mode, age_s, gap_share, samples, now_ns)
+        align(sig, market)
+        _fast_flow(sig, market)
+        read(sig, market, now_ns, (now_ns - heads[market].commit_ns) / NS_PER_S)
+
+
+@hot
+def read(sig, market, now_ns, age_s):
+    """Everything that follows from the raw values of one emission. `age_s`: of the book."""
+    cards = sig.raw.shape[1]
+    gap_share = _gap_share(sig.grid, market)
+    for card in range(cards):
+        _score_windows(sig, market, card)
+        samples = _samples(sig.history, market, card)
         for mode in range(MODES):
-            combine_cards(sig, market, mode)
-            reading = sig.composites[market, mode]
-            _follow(sig, market, cards, mode, reading, now_ns, BIAS_ENTER, BIAS_LEAVE, BIAS_SLOPE)
-        grid = sig.grid[market]
-        grid.emissions += 1
-        grid.emitted_ns = now_ns
-        for k in range(3, 0, -1):
-            grid.emitted_mid[k] = grid.emitted_mid[k - 1]
-        grid.emitted_mid[0] = sig.mids[market, grid.second % sig.mids.shape[1]]
+            _read_card(sig, market, card, mode, age_s, gap_share, samples, now_ns)
+    for mode in range(MODES):
+        combine_cards(sig, market, mode)
+        reading = sig.composites[market, mode]
+        follow(sig, market, cards, mode, reading, now_ns, BIAS_ENTER, BIAS_LEAVE, BIAS_SLOPE)
+    grid = sig.grid[market]
+    grid.emissions += 1
+    grid.emitted_ns = now_ns
+    for k in range(3, 0, -1):
+        grid.emitted_mid[k] = grid.emitted_mid[k - 1]
+    grid.emitted_mid[0] = sig.mids[market, grid.second % MIDS]
 
 
 @hot
@@ -145,7 +150,7 @@ def _gap_share(grids, market):
 
 
 @hot
-def _read(sig, market, card, mode, age_s, gap_share, samples, now_ns):
+def _read_card(sig, market, card, mode, age_s, gap_share, samples, now_ns):
     """One card for one mode."""
     reading = sig.cards[market, card, mode]
     score, agreement, coverage, state = combine_windows(sig.scores, market, card, mode)
@@ -156,12 +161,12 @@ def _read(sig, market, card, mode, age_s, gap_share, samples, now_ns):
     else:
         reading.confidence = confidence_of(age_s, gap_share, samples, agreement, state, coverage)
         row = WINDOWS * sig.raw.shape[1] + card * MODES + mode
-        reading.strength = _strength(sig.history, market, row, abs(score), state)
-    _follow(sig, market, card, mode, reading, now_ns, ENTER, LEAVE, SLOPE)
+        reading.strength = strength_of(sig.history, market, row, abs(score), state)
+    follow(sig, market, card, mode, reading, now_ns, ENTER, LEAVE, SLOPE)
 
 
 @hot
-def _strength(history, market, row, size, state):
+def strength_of(history, market, row, size, state):
     """6.4: mid-rank of |score| among earlier ones, itself for the first 60; halved in conflict."""
     strength = size
     if count_of(history, market, row) >= PRIOR_N:
@@ -171,7 +176,7 @@ def _strength(history, market, row, size, state):
 
 
 @hot
-def _follow(sig, market, card, mode, reading, now_ns, enter, leave, slope):
+def follow(sig, market, card, mode, reading, now_ns, enter, leave, slope):
     """Direction with hysteresis (6.5), then deceleration and exhaustion of the episode (6.6).
 
     Falling asleep ends the episode without a transition.
@@ -184,7 +189,7 @@ def _follow(sig, market, card, mode, reading, now_ns, enter, leave, slope):
         return
     before = memory.direction
     _step_direction(memory, score, enter, leave, CONFIRM[mode])
-    mid = sig.mids[market, sig.grid[market].second % sig.mids.shape[1]]
+    mid = sig.mids[market, sig.grid[market].second % MIDS]
     if memory.direction != before:
         memory.changed_ns = now_ns
         memory.cards = 0
@@ -202,7 +207,7 @@ def _follow(sig, market, card, mode, reading, now_ns, enter, leave, slope):
         and towards > leave
         and (towards - memory.past[2] * memory.direction) / 3.0 <= slope
     )
-    reading.exhausted = episode and _exhausted(sig, market, mode, memory, reading.strength, mid)
+    reading.exhausted = episode and exhausted(sig, market, mode, memory, reading.strength, mid)
     reading.direction = memory.direction
     reading.fresh = memory.changed_ns > 0 and now_ns - memory.changed_ns <= FRESH_CYCLES * CYCLE_NS[mode]
     memory.past[2] = memory.past[1]
@@ -232,7 +237,7 @@ def _step_direction(memory, score, enter, leave, confirm):
 
 
 @hot
-def _exhausted(sig, market, mode, memory, strength, mid):
+def exhausted(sig, market, mode, memory, strength, mid):
     """6.6: strong for two cards, moved two sigma since the transition, and hardly any more lately."""
     if memory.cards < 4 or not strength >= 0.97 or not memory.strength >= 0.97:
         return False
@@ -244,7 +249,7 @@ def _exhausted(sig, market, mode, memory, strength, mid):
 
 
 @hot
-def _align(sig, market):
+def align(sig, market):
     """6.7 without the sign of the score: tanh of the mode's window return over its volatility."""
     grid = sig.grid[market]
     for mode in range(MODES):
@@ -254,12 +259,12 @@ def _align(sig, market):
 
 
 @hot
-def _fast_flow(sig, market, cards):
+def _fast_flow(sig, market):
     """The 10 s order-flow imbalance in mean touch depths, and its robust z: for entries, not a card."""
     value = flow_imbalance(sig, market, 0)
     sig.fast[market, 0] = value
     sig.fast[market, 1] = np.nan
     if value == value:
-        row = (WINDOWS + MODES) * cards + MODES
+        row = (WINDOWS + MODES) * sig.raw.shape[1] + MODES
         sig.fast[market, 1] = value / robust_scale(sig.history, market, row, FAST_SCALE, LEAST_SCALE)
         push(sig.history, market, row, DAY_CARDS, abs(value))

@@ -39,14 +39,6 @@ def decay_factors(elapsed_ns):
 
 
 @hot
-def decay_factor(elapsed_ns, tau_s):
-    """exp(-elapsed/tau) for any tau; an elapsed time below 0 counts as 0."""
-    if elapsed_ns <= 0:
-        return 1.0
-    return math.exp(elapsed_ns * (-_NS / tau_s))
-
-
-@hot
 def scale_all(sums, factors):
     """Multiply the four sums by their factors."""
     sums[0] *= factors[0]

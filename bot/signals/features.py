@@ -206,7 +206,8 @@ def ofi_increment(bid, bid_lots, ask, ask_lots, next_bid, next_bid_lots, next_as
 
 
 @hot
-def _side_slope(books, market, side, mid, most_bps):
+def side_slope(books, market, side, mid, most_bps):
+    """1.8 for one side: lots per bps, least squares through the origin."""
     flip = flip_of(books, side)
     last = band_key(books, market, side, mid, most_bps)
     key = books.best[market, side]
@@ -228,40 +229,40 @@ def slope_imbalance(books, market, most_bps):
     mid = mid_of(books, market)
     if mid != mid:
         return np.nan
-    return ratio(
-        _side_slope(books, market, BID, mid, most_bps), _side_slope(books, market, ASK, mid, most_bps)
-    )
+    return ratio(side_slope(books, market, BID, mid, most_bps), side_slope(books, market, ASK, mid, most_bps))
 
 
 @hot
 def walk(books, market, direction, lots):
-    """1.9: (average price in ticks, cost in bps of the mid, lots found) of a market order.
+    """1.9: (average price in ticks, cost in bps of the mid, lots found, worst tick) of a market order.
 
     `direction` BUY takes asks. Fewer lots found than asked: the book is exhausted.
     """
     mid = mid_of(books, market)
     if mid != mid:
-        return np.nan, np.nan, 0.0
+        return np.nan, np.nan, 0.0, np.int64(0)
     side = ASK if direction > 0 else BID
     flip = flip_of(books, side)
     key = books.best[market, side]
     paid = found = 0.0
+    worst = np.int64(0)
     while key >= 0 and found < lots:
         take = min(lots - found, lots_at_key(books, market, side, key))
-        paid += take * (key ^ flip)
+        worst = key ^ flip
+        paid += take * worst
         found += take
         key = key_at_or_below(books, market, side, key - 1)
     if found == 0.0:
-        return np.nan, np.nan, 0.0
+        return np.nan, np.nan, 0.0, worst
     average = paid / found
-    return average, direction * 1e4 * (average / mid - 1.0), found
+    return average, direction * 1e4 * (average / mid - 1.0), found, worst
 
 
 @hot
 def impact_asymmetry(books, market, lots):
     """1.9: (cost up - cost down) / their sum, + ask side thin. One side exhausted: +1 or -1; both: nan."""
-    _, up, found_up = walk(books, market, BUY, lots)
-    _, down, found_down = walk(books, market, SELL, lots)
+    _, up, found_up, _ = walk(books, market, BUY, lots)
+    _, down, found_down, _ = walk(books, market, SELL, lots)
     if up != up or down != down:
         return np.nan
     if found_up < lots or found_down < lots:

@@ -40,6 +40,7 @@ def on_commit(sig, books, heads, market, now_ns):
     if row.seeded:
         flow = ofi_increment(row.bid, row.bid_lots, row.ask, row.ask_lots, bid, bid_lots, ask, ask_lots)
     age_quotes(sig, market, now_ns)
+    row.ofi_total += flow
     depth = 0.5 * (bid_lots + ask_lots)
     for k in range(row.ofi.size):
         row.ofi[k] += flow
@@ -61,6 +62,7 @@ def on_trade(sig, heads, market, side, tick, lots, now_ns):
         for k in range(row.sold.size):
             row.sold[k] += lots
     row.cvd += side * lots
+    row.traded += lots
     row.minute_lots += lots
     if sig.grid[market].walls:
         wall_traded(sig, market, side, tick, lots)

@@ -70,7 +70,7 @@ def on_grid(sig, books, heads, market, now_ns):
             bid_depth = band_depth(books, market, BID, THIN_BPS * measured)
             ask_depth = band_depth(books, market, ASK, THIN_BPS * measured)
         if usable:
-            thin_step(sig.grid, sig.bands, market, bid_depth, ask_depth)
+            thin_step(sig.grid, sig.bands, market, bid_depth, ask_depth, _THIN_GAIN, THIN_STEPS)
         else:
             _no_thin(sig.grid, market)
         if point % POINTS == 0:
@@ -103,8 +103,8 @@ def _no_thin(grids, market):
 
 
 @hot
-def thin_step(grids, bands, market, bid_depth, ask_depth):
-    """2.4 for one grid point."""
+def thin_step(grids, bands, market, bid_depth, ask_depth, gain, persist):
+    """2.4 for one grid point: `gain` of the averages, `persist` points until the state holds."""
     grid = grids[market]
     if not grid.thin_seeded:
         grid.thin_seeded = 1
@@ -112,9 +112,9 @@ def thin_step(grids, bands, market, bid_depth, ask_depth):
         grid.thin_bid = bid_depth
         grid.thin_ask = ask_depth
     ratio = log_depth_ratio(bid_depth, ask_depth, FLOOR_LOTS)
-    grid.thin_ratio += _THIN_GAIN * (ratio - grid.thin_ratio)
-    grid.thin_bid += _THIN_GAIN * (bid_depth - grid.thin_bid)
-    grid.thin_ask += _THIN_GAIN * (ask_depth - grid.thin_ask)
+    grid.thin_ratio += gain * (ratio - grid.thin_ratio)
+    grid.thin_bid += gain * (bid_depth - grid.thin_bid)
+    grid.thin_ask += gain * (ask_depth - grid.thin_ask)
     state = 0
     if count_of(bands, market, BID_DEPTH) >= MEDIAN_LEAST:
         ask_most = THIN_OWN_MOST * median_of(bands, market, ASK_DEPTH)
@@ -128,7 +128,7 @@ def thin_step(grids, bands, market, bid_depth, ask_depth):
     else:
         grid.thin_run = 0
     grid.thin_last = state
-    grid.thin = state if grid.thin_run >= THIN_STEPS else 0
+    grid.thin = state if grid.thin_run >= persist else 0
 
 
 @hot

@@ -8,7 +8,7 @@ memmove, and bit for bit what sorting the window again would give.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -114,12 +114,3 @@ def mid_rank(windows, market, row, value):
     ordered = windows.samples[market, row, SORTED]
     below = lower_bound(ordered, count, value)
     return (below + 0.5 * (upper_bound(ordered, count, value) - below)) / count
-
-
-def forget(windows: Windows, market: int) -> None:
-    """Empty all windows of a market."""
-    windows.places[market] = 0
-
-
-def nbytes(windows: Windows) -> Any:
-    return windows.samples.nbytes + windows.places.nbytes

@@ -47,6 +47,8 @@ FLOW = np.dtype(
         ("bought", "<f8", (HORIZONS,)),  # lots by buying aggressors
         ("sold", "<f8", (HORIZONS,)),
         ("cvd", "<f8"),  # running sum of side x lots
+        ("traded", "<f8"),  # running sum of lots
+        ("ofi_total", "<f8"),  # running sum of order-flow increments, lots
         ("minute_lots", "<f8"),  # traded since the last whole minute
     ],
     align=True,

@@ -58,7 +58,7 @@ def market_view(
     trust: Trust,
 ) -> MarketView:
     """The view of a market with a usable book, for one mode."""
-    f = _figures(sig, books, heads, market, mode.index, now_ns).tolist()
+    f = _figures(sig, books, heads, market, mode.place, now_ns).tolist()
     grid, head = sig.grid[market], heads[market]
     mid = f[0]
     sigma_1s = f[10]
@@ -92,7 +92,7 @@ def market_view(
         sigma_h_bps=f[11],
         mean_abs_h_bps=f[12],
         volatility_unit=float(grid["volatility_unit"]),
-        alignment=float(sig.verdicts[market, mode.index, ALIGNMENT]),
+        alignment=float(sig.verdicts[market, mode.place, ALIGNMENT]),
         mark=float(head["mark"]) / float(head["tick_size"]),
         funding_rate=float(head["funding_rate"]),
         funding_ns=int(head["funding_ns"]),
@@ -103,8 +103,8 @@ def market_view(
 
 
 def composite_view(sig: Signals, market: int, mode: Mode) -> Composite:
-    score, _, confidence, _, _, state, direction, fresh, _, _ = sig.composites[market, mode.index].tolist()
-    probability, awake, _ = sig.verdicts[market, mode.index].tolist()
+    score, _, confidence, _, _, state, direction, fresh, _, _ = sig.composites[market, mode.place].tolist()
+    probability, awake, _ = sig.verdicts[market, mode.place].tolist()
     return Composite(
         bias=0.0 if score != score else score,
         probability=0.5 if probability != probability else probability,
@@ -118,7 +118,7 @@ def composite_view(sig: Signals, market: int, mode: Mode) -> Composite:
 
 def card_views(sig: Signals, market: int, mode: Mode) -> tuple[CardView, ...]:
     """The awake cards, in the order of the registry."""
-    rows = sig.cards[market, :, mode.index].tolist()
+    rows = sig.cards[market, :, mode.place].tolist()
     windows = sig.scores[market].tolist()
     return tuple(
         CardView(

@@ -65,6 +65,12 @@ def log_odds(near_s, far_s, executed, added, cancelled_near, peak, base_rate, la
 
 
 @hot
+def base_rate(wins, trials):
+    """2.2: share of a side's tested walls that held, Beta(1, 1) prior, clipped to [0.1, 0.9]."""
+    return min(0.9, max(0.1, (wins + 1.0) / (trials + 2.0)))
+
+
+@hot
 def sigmoid(x):
     return 1.0 / (1.0 + math.exp(-x))
 
@@ -366,7 +372,6 @@ def _judge(sig, market):
     for i in range(grid.walls):
         wall = sig.walls[market, i]
         which = 0 if wall.side > 0 else 1
-        base = (grid.wall_wins[which] + 1.0) / (grid.wall_trials[which] + 2.0)
         wall.genuineness = sigmoid(
             log_odds(
                 wall.near_s,
@@ -375,15 +380,15 @@ def _judge(sig, market):
                 wall.added,
                 wall.cancelled_near,
                 wall.peak,
-                min(0.9, max(0.1, base)),
-                _layering(sig, market, i),
+                base_rate(grid.wall_wins[which], grid.wall_trials[which]),
+                layering_of(sig, market, i),
                 min(1.0, wall.returns / FLICKER_MOST),
             )
         )
 
 
 @hot
-def _layering(sig, market, i):
+def layering_of(sig, market, i):
     """min(1, (n-1)/4) for n walls of the same side, size (CV <= 0.15) and birth (1 s), else 0."""
     wall = sig.walls[market, i]
     n = 0

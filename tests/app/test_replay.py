@@ -183,11 +183,11 @@ def test_a_tape_with_one_flipped_quantity_is_told_apart(demo_session: Recorded, 
     flipped = rows.copy()
     flipped["value"][levels[levels.size // 2]] += 1.0
     for name, written in (("honest", rows), ("flipped", flipped)):
-        with TapeWriter(tmp_path / name, TapeHeader(tape.header.instruments)) as writer:
+        with TapeWriter(tmp_path / f"{name}.tape", TapeHeader(tape.header.instruments)) as writer:
             writer.append(written)
 
     hashes = {
-        name: backtest(tmp_path, tmp_path / name, session=name).summary["decision_hash"]
+        name: backtest(tmp_path, tmp_path / f"{name}.tape", session=name).summary["decision_hash"]
         for name in ("honest", "flipped")
     }
 

@@ -98,6 +98,14 @@ def test_the_screen_shows_what_a_trader_asks_for() -> None:
         assert expected in text
 
 
+def test_a_narrow_terminal_still_gets_every_market_on_one_line() -> None:
+    out = StringIO()
+    Console(file=out, width=80, force_terminal=False).print(render(STATUS, 80))
+    row = next(text for text in out.getvalue().splitlines() if text.startswith("BTCUSDT"))
+    for expected in ("60000.1", "60000.2", "-0.42", "trusted", "-0.020"):
+        assert expected in row
+
+
 def test_unknown_things_are_drawn_as_unknown() -> None:
     blank = replace(MARKET, bid=None, ask=None, spread_bps=nan, trust=Trust.QUARANTINED, walls=())
     entering = replace(TRADE, entry=None, move_bps=nan)

@@ -62,6 +62,10 @@ class Exchange:
         self.sent.add(order.client_id)
         self.travelling.append(order)
 
+    @property
+    def quiet(self) -> bool:
+        return not (self.position or self.book or self.travelling or self.cancels or self.reports)
+
     def arrive(self) -> None:
         for order in self.travelling:
             self.book[order.client_id] = Resting(order, order.lots)
@@ -147,11 +151,16 @@ class AnyVenue(RuleBasedStateMachine):
     def trade(self) -> Trade | None:
         return self.trader.trades.of_market(0)
 
-    @initialize(short=st.booleans(), entry=st.sampled_from(Entry))
-    def first(self, short: bool, entry: Entry) -> None:
+    @initialize(short=st.booleans(), entry=st.sampled_from(Entry), filled=st.sampled_from([PLANNED, 5, 0]))
+    def first(self, short: bool, entry: Entry, filled: int) -> None:
+        """Most stories begin with a protected position."""
         self.open(short, entry)
+        if filled:
+            self.market_reaches_an_order(OrderRole.ENTRY, filled)
+            self.all_goes_well()
+            self.all_goes_well()
 
-    @precondition(lambda self: self.trade is None and self.exchange.position == 0)
+    @precondition(lambda self: self.trade is None and self.exchange.quiet)
     @rule(short=st.booleans(), entry=st.sampled_from(Entry))
     def open(self, short: bool, entry: Entry) -> None:
         self.nth += 1
@@ -184,6 +193,10 @@ class AnyVenue(RuleBasedStateMachine):
         if resting := self.any_order(n):
             self.exchange.accept(resting)
 
+    @rule(lots=st.sampled_from([PLANNED, PLANNED, 1]))
+    def market_reaches_a_target(self, lots: int) -> None:
+        self.market_reaches_an_order(OrderRole.TARGET, lots)
+
     @rule(role=st.sampled_from(OrderRole), lots=st.sampled_from([1, 3, PLANNED]))
     def market_reaches_an_order(self, role: OrderRole, lots: int) -> None:
         self.exchange.arrive()
@@ -195,22 +208,23 @@ class AnyVenue(RuleBasedStateMachine):
             self.exchange.say(ReportKind.TRIGGERED, resting.order)
         self.exchange.fill(resting, lots)
 
-    @rule(n=pick)
-    def venue_triggers(self, n: int) -> None:
+    @rule(n=pick, luck=st.integers(0, 3))
+    def venue_triggers(self, n: int, luck: int) -> None:
         resting = self.any_order(n)
-        if resting and resting.order.type is OrderType.STOP_MARKET and not resting.triggered:
+        if luck == 3 and resting and resting.order.type is OrderType.STOP_MARKET and not resting.triggered:
             resting.triggered = resting.accepted = True
             self.exchange.say(ReportKind.TRIGGERED, resting.order)
 
-    @rule(n=pick)
-    def venue_refuses(self, n: int) -> None:
+    @rule(n=pick, luck=st.integers(0, 3))
+    def venue_refuses(self, n: int, luck: int) -> None:
         resting = self.any_order(n)
-        if resting and not resting.accepted and resting.left == resting.order.lots:
+        if luck == 3 and resting and not resting.accepted and resting.left == resting.order.lots:
             self.exchange.end(resting, ReportKind.REJECTED)
 
-    @rule(n=pick, kind=st.sampled_from([ReportKind.CANCELED, ReportKind.EXPIRED]))
-    def venue_takes_away(self, n: int, kind: ReportKind) -> None:
-        if resting := self.any_order(n):
+    @rule(n=pick, luck=st.integers(0, 3), kind=st.sampled_from([ReportKind.CANCELED, ReportKind.EXPIRED]))
+    def venue_takes_away(self, n: int, luck: int, kind: ReportKind) -> None:
+        resting = self.any_order(n)
+        if luck == 3 and resting:
             self.exchange.end(resting, kind)
 
     @precondition(lambda self: self.exchange.cancels)
@@ -232,7 +246,10 @@ class AnyVenue(RuleBasedStateMachine):
         batch = [self.exchange.reports.popleft() for _ in range(n)]
         self.trader.on_reports([replace(report, now_ns=self.exchange.now) for report in batch])
 
-    @rule(ms=st.sampled_from([1, 200, 1_000, 3_000, 40_000]), price=st.sampled_from([99_000.0, 100_450.0]))
+    @rule(
+        ms=st.sampled_from([1, 200, 200, 1_000, 1_000, 3_000, 40_000]),
+        price=st.sampled_from([99_000.0, 100_450.0]),
+    )
     def time_passes(self, ms: int, price: float) -> None:
         if ms >= 1_000:
             self.exchange.arrive()  # no order travels longer than an answer may take
@@ -301,8 +318,8 @@ class AnyVenue(RuleBasedStateMachine):
 
     @invariant()
     def nothing_of_a_closed_trade_rests(self) -> None:
-        """Judged when all reports have arrived."""
-        if self.trade is None and not self.exchange.reports:
+        """Judged when all cancels and reports have arrived."""
+        if self.trade is None and not self.exchange.reports and not self.exchange.cancels:
             assert self.exchange.book == {}
             assert self.exchange.travelling == []
 

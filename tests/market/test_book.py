@@ -95,7 +95,7 @@ def test_clearing_one_market_leaves_the_others():
     assert ladder.levels(books, 0, ladder.BID)[0].size == 0
     assert ladder.best_tick(books, 0, ladder.ASK) == ladder.EMPTY
     assert ladder.best_lots(books, 1, ladder.BID) == 5.0
-    assert books.count.tolist() == [[0, 0], [1, 1]]
+    assert books.level_count.tolist() == [[0, 0], [1, 1]]
 
 
 def test_a_refused_level_changes_nothing_until_there_is_room():

@@ -116,10 +116,10 @@ def test_every_level_equals_a_dictionary_book_at_a_thousand_random_instants(kind
             ordered = np.diff(ticks)
             assert (ordered < 0).all() if side == BID else (ordered > 0).all()
     assert state.heads["crossed_commits"][0] == 0
-    assert min(state.books.count[0]) > 500
+    assert min(state.books.level_count[0]) > 500
 
     shown = book_at(tmp_path / "book.tape", instants[-1])
     assert [float(price) for price, _ in shown["bids"][:1]] == [
         float(instrument.price(int(levels(state.books, 0, BID)[0][0])))
     ]
-    assert len(shown["asks"]) == state.books.count[0, ASK]
+    assert len(shown["asks"]) == state.books.level_count[0, ASK]
