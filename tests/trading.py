@@ -28,7 +28,9 @@ INVERSE = Instrument(
     settle="ABC",
 )
 
-COMPOSITE = Composite(bias=0.4, probability=0.6, confidence=0.7, agreement=Agreement.AGREED, direction=1, fresh=True, awake=4)
+COMPOSITE = Composite(
+    bias=0.4, probability=0.6, confidence=0.7, agreement=Agreement.AGREED, direction=1, fresh=True, awake=4
+)
 VIEW = MarketView(
     symbol="ABCUSDT",
     market=0,

@@ -65,7 +65,7 @@ def _load(path: Path) -> Loaded:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadConfig(f"{path}: {type(error).__name__}: {error}") from error
     strategy: Any = getattr(module, "STRATEGY", None)
     if not all(hasattr(strategy, part) for part in ("name", "enter", "manage")):

@@ -136,6 +136,20 @@ class _Running:
         options = self.options
         self.database.remember_session(options.session, self.header, self.clock.now_ns())
         self.run_id = self.database.start_run(options.kind, self.header, self.clock.now_ns())
+        try:
+            self._begin()
+            with self._interruptible():
+                self._stream()
+        except BaseException as error:
+            self._close_recorder()
+            what = {"error": f"{type(error).__name__}: {error}"}
+            self.database.end_run(self.run_id, what, self.clock.now_ns(), interrupted=True)
+            raise
+        return self._finish()
+
+    def _begin(self) -> None:
+        """Build the engine, continue what an earlier run left, and open the recording."""
+        options = self.options
         self.journal = StoreJournal(self.database, self.run_id)
         self.wired = wire(
             options.config,
@@ -153,13 +167,6 @@ class _Running:
         )
         self.recorder = self._open_recorder()
         self.started_ns = self.committed_ns = self.saved_ns = monotonic_ns()
-        try:
-            with self._interruptible():
-                self._stream()
-        except BaseException:
-            self._close_recorder()
-            raise
-        return self._finish()
 
     def _stream(self) -> None:
         if self.options.speed > 0:

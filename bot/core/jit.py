@@ -1,14 +1,16 @@
 """Numba, configured once: cache keyed by all kernel sources, no GIL, IEEE arithmetic.
 
 numba keys its on-disk cache by the file that holds a function, so a change in
-a helper in *another* file would run stale machine code. The cache folder is
-therefore named after a hash of every kernel source (each module that imports
-this one) and of the numba and numpy versions. Import this module before numba.
+a helper or a constant in *another* file would run stale machine code. The
+cache folder is therefore named after a hash of every kernel source (each module
+that compiles something, and what such a module imports of ours) and of the
+numba and numpy versions. Import this module before numba.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from hashlib import blake2b
 from importlib.metadata import version
@@ -16,19 +18,35 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_MARK = b"bot.core.jit"
+_COMPILES = re.compile(r"^from bot\.core\.jit import .*\b(?:hot|njit)\b", re.MULTILINE)
+_IMPORTS = re.compile(r"^from bot\.([\w.]+) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
-def kernel_sources() -> list[Path]:
-    """Every module of the package that compiles something, in a fixed order."""
-    return [p for p in sorted(_PACKAGE.rglob("*.py")) if _MARK in p.read_bytes()]
+def kernel_sources(package: Path = _PACKAGE) -> list[Path]:
+    """Every module that compiles something, and all it imports (constants are compiled in); sorted."""
+    found = {p: s for p in package.rglob("*.py") if _COMPILES.search(s := p.read_text(encoding="utf-8"))}
+    waiting = list(found)
+    while waiting:
+        for path in _imported(package, found[waiting.pop()]):
+            if path not in found:
+                found[path] = path.read_text(encoding="utf-8")
+                waiting.append(path)
+    return sorted(found)
 
 
-def kernel_hash() -> str:
+def _imported(package: Path, source: str) -> list[Path]:
+    """Modules of the package that a source imports, or imports from."""
+    folders = [(package.joinpath(*m[1].split(".")), m[2]) for m in _IMPORTS.finditer(source)]
+    paths = [f.with_suffix(".py") for f, _ in folders]
+    paths += [f / f"{name}.py" for f, names in folders for name in re.findall(r"\w+", names)]
+    return [path for path in paths if path.is_file()]
+
+
+def kernel_hash(package: Path = _PACKAGE) -> str:
     """Hash of all kernel sources and of what compiles them."""
     digest = blake2b(digest_size=8)
-    for path in kernel_sources():
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
+    for path in kernel_sources(package):
+        digest.update(path.relative_to(package).as_posix().encode())
         digest.update(path.read_bytes())
     for part in (version("numba"), version("numpy"), sys.implementation.cache_tag):
         digest.update(str(part).encode())

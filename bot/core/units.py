@@ -7,7 +7,7 @@ venues are on the other side.
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
 NS_PER_US = 1_000
@@ -21,9 +21,8 @@ BPS = 1e4
 
 def to_e8(amount: Decimal | Fraction | int) -> int:
     """Round an amount of settle coin half-even to 1e-8, once, when it is booked."""
-    if isinstance(amount, Fraction):
-        return round(amount * E8)
-    return int((Decimal(amount) * E8).to_integral_value(rounding=ROUND_HALF_EVEN))
+    # through fractions: a product of decimals is rounded to the context's 28 digits first
+    return round(Fraction(amount) * E8)
 
 
 def from_e8(amount_e8: int) -> Decimal:

@@ -35,6 +35,7 @@ from bot.signals import cards, flow
 from bot.signals.state import Signals, new_signals
 
 FOREVER = np.int64(2**62)
+_MOST_LOTS = 2.0**53  # whole lots are exact up to here
 
 
 class Stop(IntEnum):
@@ -47,7 +48,7 @@ class Stop(IntEnum):
     SENTINEL = 4  # sentinels fired at the row just applied
     GROW = 5  # the ladder needs room for the row at hand
     COMMIT = 6  # a ladder commit was applied and stopping there was asked for
-    BAD_ROW = 7  # the row at hand cannot be: unknown kind, market or price
+    BAD_ROW = 7  # the row at hand cannot be: unknown kind or market, or a level no book can hold
     DEADLINE = 8  # `ctl[DEADLINE]` has come; the row at hand is not applied
     READING = 9  # a rare row was applied that Python may want to see (gap, loss, status, instrument)
 
@@ -242,6 +243,9 @@ def advance(st, rows, start):
         if kind == _LEVEL:
             in_message = 1
             side = 0 if row.side > 0 else 1
+            if row.price >> 31 != 0 or not 0.0 <= row.value <= _MOST_LOTS:
+                stop = _STOP_BAD_ROW
+                break
             before = ladder.set_level(books, market, side, row.price, row.value)
             if before < 0.0:
                 stop = _STOP_GROW

@@ -13,21 +13,27 @@ from bot.signals.grid import horizon_move_bps, horizon_sigma_bps, mid_extremes, 
 from bot.signals.raw import trade_imbalance
 from bot.signals.registry import card_names
 from bot.signals.rolling import median_of
-from bot.signals.state import ALIGNMENT, SPREAD, Signals
+from bot.signals.state import ALIGNMENT, SPREAD, WALL, WALLS, Signals
 from bot.signals.walls import bucket_lots
 
 FAST_S = 30
 _NAMES = card_names()
 _CANDIDATE = 0
 _AGREEMENTS = {int(a): a for a in Agreement}
+_FIGURES = 26
+_ID, _SIDE, _NEAR, _FAR, _STAGE, _PEAK, _EXECUTED, _BORN, _GENUINENESS = (
+    (WALL.names or ()).index(name)
+    for name in ("id", "side", "near", "far", "stage", "peak", "executed", "born_ns", "genuineness")
+)
 
 
 @njit
 def _figures(sig, books, heads, market, mode, now_ns):
-    """The numbers of a view in one call: (17,) float64."""
-    out = np.empty(17)
+    """The numbers of a view in one call, and what each wall displays: (26 + WALLS,) float64."""
+    out = np.empty(_FIGURES + WALLS)
     mid = features.mid_of(books, market)
-    reach = 10.0 * sig.grid[market].volatility_unit
+    grid, head = sig.grid[market], heads[market]
+    reach = 10.0 * grid.volatility_unit
     out[0] = mid
     out[1] = features.weighted_mid(books, market)
     out[2] = features.spread_bps(books, market)
@@ -44,6 +50,19 @@ def _figures(sig, books, heads, market, mode, now_ns):
     out[14] = features.best_tick(books, market, ASK)
     out[15] = features.best_lots(books, market, BID)
     out[16] = features.best_lots(books, market, ASK)
+    out[17] = grid.thin
+    out[18] = grid.thin_ratio
+    out[19] = grid.volatility_unit
+    out[20] = sig.fast[market, 0]
+    out[21] = sig.fast[market, 1]
+    out[22] = sig.verdicts[market, mode, ALIGNMENT]
+    out[23] = head.mark / head.tick_size
+    out[24] = head.funding_rate
+    out[25] = grid.walls
+    for i in range(grid.walls):
+        wall = sig.walls[market, i]
+        index = min(wall.near, wall.far) // grid.bucket
+        out[_FIGURES + i] = bucket_lots(books, market, BID if wall.side > 0 else ASK, index, grid.bucket)
     return out
 
 
@@ -59,9 +78,7 @@ def market_view(
 ) -> MarketView:
     """The view of a market with a usable book, for one mode."""
     f = _figures(sig, books, heads, market, mode.place, now_ns).tolist()
-    grid, head = sig.grid[market], heads[market]
-    mid = f[0]
-    sigma_1s = f[10]
+    mid, sigma_1s = f[0], f[10]
     return MarketView(
         symbol=symbol,
         market=market,
@@ -79,26 +96,26 @@ def market_view(
         spread_median_bps=f[3],
         depth_bid=f[4],
         depth_ask=f[5],
-        thin=int(grid["thin"]),
-        thin_ratio=float(grid["thin_ratio"]),
+        thin=int(f[17]),
+        thin_ratio=f[18],
         tfi_fast=f[6],
         tfi_slow=f[7],
-        ofi_fast=float(sig.fast[market, 0]),
-        ofi_z=float(sig.fast[market, 1]),
+        ofi_fast=f[20],
+        ofi_z=f[21],
         high_30s=f[9],
         low_30s=f[8],
         sigma_1s_bps=sigma_1s,
         sigma_10s_bps=sigma_1s * 10.0**0.5,
         sigma_h_bps=f[11],
         mean_abs_h_bps=f[12],
-        volatility_unit=float(grid["volatility_unit"]),
-        alignment=float(sig.verdicts[market, mode.place, ALIGNMENT]),
-        mark=float(head["mark"]) / float(head["tick_size"]),
-        funding_rate=float(head["funding_rate"]),
-        funding_ns=int(head["funding_ns"]),
+        volatility_unit=f[19],
+        alignment=f[22],
+        mark=f[23],
+        funding_rate=f[24],
+        funding_ns=int(heads["funding_ns"][market]),
         composite=composite_view(sig, market, mode),
         cards=card_views(sig, market, mode),
-        walls=wall_views(sig, books, market, now_ns, mid),
+        walls=_wall_views(sig, market, now_ns, mid, f[_FIGURES : _FIGURES + int(f[25])]),
     )
 
 
@@ -136,30 +153,23 @@ def card_views(sig: Signals, market: int, mode: Mode) -> tuple[CardView, ...]:
     )
 
 
-def wall_views(sig: Signals, books: Books, market: int, now_ns: int, mid: float) -> tuple[WallView, ...]:
+def _wall_views(
+    sig: Signals, market: int, now_ns: int, mid: float, displayed: list[float]
+) -> tuple[WallView, ...]:
     """Confirmed walls with what they display at this instant, oldest first."""
-    grid = sig.grid[market]
-    if not grid["walls"]:
-        return ()
-    width = int(grid["bucket"])
-    views = []
-    for wall in sig.walls[market, : grid["walls"]]:
-        if wall["stage"] == _CANDIDATE:
-            continue
-        near, far, side = int(wall["near"]), int(wall["far"]), int(wall["side"])
-        shown = bucket_lots(books, market, BID if side > 0 else ASK, min(near, far) // width, width)
-        views.append(
-            WallView(
-                id=int(wall["id"]),
-                side=Side(side),
-                price=near,
-                far_price=far,
-                quantity=float(shown),
-                peak=float(wall["peak"]),
-                executed=float(wall["executed"]),
-                distance_bps=1e4 * side * (mid - near) / mid,
-                age_ns=now_ns - int(wall["born_ns"]),
-                genuineness=float(wall["genuineness"]),
-            )
+    return tuple(
+        WallView(
+            id=wall[_ID],
+            side=Side.BUY if wall[_SIDE] > 0 else Side.SELL,
+            price=wall[_NEAR],
+            far_price=wall[_FAR],
+            quantity=lots,
+            peak=wall[_PEAK],
+            executed=wall[_EXECUTED],
+            distance_bps=1e4 * wall[_SIDE] * (mid - wall[_NEAR]) / mid,
+            age_ns=now_ns - wall[_BORN],
+            genuineness=wall[_GENUINENESS],
         )
-    return tuple(views)
+        for wall, lots in zip(sig.walls[market, : len(displayed)].tolist(), displayed, strict=True)
+        if wall[_STAGE] != _CANDIDATE
+    )

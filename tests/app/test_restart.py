@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bot.app.sources import DEMO_START_NS
 from bot.core.enums import OrderRole, ReportKind
-from bot.core.errors import BadInput
-from bot.market.tape import open_tape, verify
+from bot.core.errors import BadInput, KernelError
+from bot.market.synthetic import SyntheticMarket
+from bot.market.tape import TapeHeader, TapeWriter, open_tape, verify
 from bot.store.database import Database
 from tests.conftest import Recorded
 from tests.sessions import demo, run, stored
@@ -122,6 +124,7 @@ def test_open_trades_refuse_a_start_without_their_market(mid_trade_s: float, tmp
 
     with pytest.raises(BadInput, match="fresh"):
         demo(tmp_path, session="paper", duration_s=10.0, symbols=others)
+    assert [r["state"] for r in stored(first.database, "runs")] == ["ended", "interrupted"]
 
 
 def test_an_earlier_stream_in_the_same_session_does_not_use_a_later_checkpoint(tmp_path: Path) -> None:
@@ -143,3 +146,20 @@ def test_a_fresh_start_forgets_wallet_and_checkpoint(tmp_path: Path) -> None:
     assert again.summary["run"] == 1
     assert again.summary["gaps"] == 0
     assert audits(again.database, 1) == []
+
+
+def test_a_run_that_fails_says_why_and_the_next_goes_on(tmp_path: Path) -> None:
+    tape = tmp_path / "bad.tape"
+    market = SyntheticMarket(1, ("BTCUSDT",), DEMO_START_NS, 30.0)
+    rows = np.concatenate(list(market.batches()))
+    rows["kind"][-10] = 99
+    with TapeWriter(tape, TapeHeader(market.instruments)) as writer:
+        writer.append(rows)
+
+    with pytest.raises(KernelError):
+        run(tmp_path, kind="backtest", market="replay", tapes=(tape,), session="paper")
+    second = demo(tmp_path, session="paper", duration_s=10.0)
+
+    failed, fine = stored(second.database, "runs")
+    assert (failed["state"], fine["state"]) == ("interrupted", "ended")
+    assert "KernelError" in failed["summary"]

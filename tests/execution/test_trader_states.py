@@ -195,7 +195,9 @@ class AnyVenue(RuleBasedStateMachine):
 
     @rule(lots=st.sampled_from([PLANNED, PLANNED, 1]))
     def market_reaches_a_target(self, lots: int) -> None:
+        self.all_goes_well()
         self.market_reaches_an_order(OrderRole.TARGET, lots)
+        self.deliver(len(self.exchange.reports))
 
     @rule(role=st.sampled_from(OrderRole), lots=st.sampled_from([1, 3, PLANNED]))
     def market_reaches_an_order(self, role: OrderRole, lots: int) -> None:

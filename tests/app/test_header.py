@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from bot.app.header import session_header
+from bot.app.plugins import load_strategies
+
+STRATEGIES = load_strategies(("wall_fade", "thin_side_breakout"))
+
+
+def test_it_holds_all_that_a_decision_depends_on() -> None:
+    header = session_header({"a": 1}, 7, STRATEGIES)
+
+    assert header["config"] == {"a": 1}
+    assert header["seed"] == 7
+    assert header["strategies"] == {name: one.source_hash for name, one in STRATEGIES.items()}
+    assert set(header["libraries"]) == {"numpy", "numba", "llvmlite", "pyarrow"}
+    assert header["cpu"]["name"]
+    assert header["cpu"]["features"]
+    assert len(header["source"]) == len(header["kernels"]) == 16
+
+
+def test_it_is_json_and_the_same_twice() -> None:
+    first, second = (session_header({"a": 1}, 7, STRATEGIES) for _ in range(2))
+
+    assert json.loads(json.dumps(first)) == first == second
+
+
+def test_another_strategy_source_makes_another_header() -> None:
+    changed = {**STRATEGIES, "wall_fade": replace(STRATEGIES["wall_fade"], source_hash="0" * 16)}
+
+    assert session_header({}, 1, changed) != session_header({}, 1, STRATEGIES)

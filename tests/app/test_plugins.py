@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import strategies
+from bot.app.plugins import load_strategies
+from bot.core.errors import BadConfig
+from tests.trading import VIEW
+
+SOURCE = """
+class Mine:
+    name = "{name}"
+
+    def enter(self, view):
+        return ()
+
+    def manage(self, view, trade):
+        return ()
+
+
+STRATEGY = Mine()
+"""
+
+
+def write(folder: Path, file: str, text: str) -> Path:
+    path = folder / file
+    path.write_text(text)
+    return path
+
+
+def test_the_built_in_strategies_are_there_in_the_order_asked_for() -> None:
+    loaded = load_strategies(("wall_fade", "thin_side_breakout"))
+
+    assert list(loaded) == ["wall_fade", "thin_side_breakout"]
+    assert [one.strategy.name for one in loaded.values()] == list(loaded)
+    assert all(one.path.is_file() for one in loaded.values())
+
+
+def test_a_users_file_is_loaded_by_its_path_and_never_put_on_sys_path(tmp_path: Path) -> None:
+    before = list(sys.path)
+    path = write(tmp_path, "whatever.py", SOURCE.format(name="mine"))
+
+    loaded = load_strategies(("mine", "wall_fade"), tmp_path)
+
+    assert loaded["mine"].path == path
+    assert loaded["mine"].strategy.enter(VIEW) == ()
+    assert sys.path == before
+    assert "whatever" not in sys.modules
+
+
+def test_a_users_file_may_be_called_like_a_library(tmp_path: Path) -> None:
+    write(tmp_path, "json.py", SOURCE.format(name="mine"))
+
+    load_strategies(("mine",), tmp_path)
+
+    import json
+
+    assert json.loads("1") == 1
+
+
+def test_the_hash_follows_the_source(tmp_path: Path) -> None:
+    path = write(tmp_path, "mine.py", SOURCE.format(name="mine"))
+    first = load_strategies(("mine",), tmp_path)["mine"]
+    path.write_text(SOURCE.format(name="mine").replace("return ()", "return (view,)", 1))
+    second = load_strategies(("mine",), tmp_path)["mine"]
+
+    assert first.source_hash != second.source_hash
+    assert second.strategy.enter(VIEW) == (VIEW,)
+    assert load_strategies(("mine",), tmp_path)["mine"].source_hash == second.source_hash
+
+
+def test_a_name_that_is_taken_is_an_error_naming_both_files(tmp_path: Path) -> None:
+    path = write(tmp_path, "mine.py", SOURCE.format(name="wall_fade"))
+
+    with pytest.raises(BadConfig, match="two strategies are named 'wall_fade'") as error:
+        load_strategies(("wall_fade",), tmp_path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1\n", "expected STRATEGY"),
+        ("STRATEGY = object()\n", "expected STRATEGY"),
+        ("def broken(:\n", "SyntaxError"),
+        ("import no_such_module_at_all\n", "no_such_module_at_all"),
+        ("raise SystemExit(3)\n", "SystemExit"),
+    ],
+)
+def test_a_file_without_a_usable_strategy_is_an_error_naming_it(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "mine.py", text)
+
+    with pytest.raises(BadConfig, match=message) as error:
+        load_strategies(("wall_fade",), tmp_path)
+    assert str(path) in str(error.value)
+
+
+def test_files_that_begin_with_an_underscore_are_not_strategies(tmp_path: Path) -> None:
+    write(tmp_path, "_helper.py", "x = 1\n")
+
+    assert list(load_strategies(("wall_fade",), tmp_path)) == ["wall_fade"]
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known() -> None:
+    with pytest.raises(BadConfig, match=r"unknown strategy 'wall_fad'.*thin_side_breakout, wall_fade"):
+        load_strategies(("wall_fad",))
+
+
+def test_the_folder_of_the_built_in_ones_is_not_read_twice() -> None:
+    folder = Path(strategies.__file__).parent
+
+    assert list(load_strategies(("wall_fade",), folder)) == ["wall_fade"]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+import bot
+from bot.core import jit
+
+PACKAGE = Path(bot.__file__).parent
+
+KERNEL = """\
+from bot.core.jit import hot
+from bot.market import table
+
+@hot
+def f(x):
+    return x + table.ONE
+"""
+SMALL = {
+    "core/jit.py": "def hot(f): ...\n",
+    "market/kernel.py": KERNEL,
+    "market/table.py": "from bot.core.enums import ONE\n",
+    "core/enums.py": "ONE = 1\n",
+    "market/reader.py": "from bot.market.kernel import f\n",
+    "app/header.py": "from bot.core.jit import kernel_hash\n",
+}
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package with one kernel, what it is made of, and modules that only use it."""
+    root = tmp_path / "bot"
+    for name, source in SMALL.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(source)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        pytest.param("market/kernel.py", True, id="the kernel"),
+        pytest.param("market/table.py", True, id="constants it imports"),
+        pytest.param("core/enums.py", True, id="constants of those"),
+        pytest.param("core/jit.py", True, id="how it is compiled"),
+        pytest.param("market/reader.py", False, id="a caller"),
+        pytest.param("app/header.py", False, id="a reader of the hash"),
+    ],
+)
+def test_the_hash_follows_what_is_compiled_and_nothing_else(name: str, counts: bool, package: Path) -> None:
+    before = jit.kernel_hash(package)
+    (package / name).write_text(SMALL[name] + "# changed\n")
+
+    assert (jit.kernel_hash(package) != before) is counts
+
+
+def test_a_moved_kernel_is_another_kernel(package: Path) -> None:
+    before = jit.kernel_hash(package)
+    (package / "market/kernel.py").rename(package / "market/renamed.py")
+
+    assert jit.kernel_hash(package) != before
+
+
+def test_a_kernel_that_is_added_changes_the_hash(package: Path) -> None:
+    before = jit.kernel_hash(package)
+    (package / "market/more.py").write_text("from bot.core.jit import njit\n")
+
+    assert jit.kernel_hash(package) != before
+
+
+def test_the_hash_knows_no_place(package: Path, tmp_path: Path) -> None:
+    shutil.copytree(package, tmp_path / "elsewhere" / "bot")
+
+    assert jit.kernel_hash(tmp_path / "elsewhere" / "bot") == jit.kernel_hash(package)
+
+
+def test_every_module_of_ours_that_compiles_is_among_the_sources() -> None:
+    decorated = re.compile(r"^@(?:jit\.)?(?:hot|njit)\b", re.MULTILINE)
+    compiling = {path for path in PACKAGE.rglob("*.py") if decorated.search(path.read_text("utf-8"))}
+    sources = set(jit.kernel_sources())
+
+    assert len(compiling) > 20
+    assert compiling <= sources
+    # what the kernels compile in: row kinds, statuses, the table of cards
+    assert {PACKAGE / n for n in ("market/events.py", "market/heads.py", "signals/registry.py")} <= sources
+
+
+def test_kernels_are_kept_in_the_folder_of_their_hash(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import numba
+
+    assert jit.CACHE_DIR.parent == jit.cache_root()
+    assert str(jit.CACHE_DIR) == numba.config.CACHE_DIR  # type: ignore[attr-defined]
+
+    monkeypatch.setenv("LOPSIDE_CACHE", str(tmp_path))
+    assert jit.cache_root() == tmp_path / "kernels"
+    monkeypatch.delenv("LOPSIDE_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert jit.cache_root() == tmp_path / "lopside" / "kernels"

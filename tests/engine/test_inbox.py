@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.engine.inbox import End, Inbox, Numbering, Timer
+from bot.market.events import EVENT, Kind, empty_rows
+
+
+def received(*stamps: int) -> np.ndarray:
+    rows = empty_rows(len(stamps))
+    rows["recv_ns"] = stamps
+    return rows
+
+
+@given(st.lists(st.lists(st.integers(0, 1_000), max_size=5), max_size=8))
+def test_numbers_have_no_hole_and_time_never_goes_back(frames: list[list[int]]) -> None:
+    numbering = Numbering()
+    rows = np.concatenate([np.zeros(0, EVENT), *(numbering.rows(received(*frame)) for frame in frames)])
+
+    stamps = [stamp for frame in frames for stamp in frame]
+    assert rows["seq"].tolist() == list(range(1, rows.size + 1))
+    assert rows["recv_ns"].tolist() == [max(stamps[: k + 1]) for k in range(len(stamps))]
+
+
+def test_the_rows_given_stay_as_they_were() -> None:
+    rows = received(5, 4)
+    Numbering(10, 7).rows(rows)
+
+    assert rows["recv_ns"].tolist() == [5, 4]
+    assert rows["seq"].tolist() == [0, 0]
+
+
+def test_an_earlier_order_is_continued() -> None:
+    rows = Numbering(10, 7).rows(received(5, 9))
+
+    assert rows["seq"].tolist() == [11, 12]
+    assert rows["recv_ns"].tolist() == [7, 9]
+
+
+def test_a_timer_is_a_row_with_due_and_arrival() -> None:
+    (row,) = Numbering(3, 100).timer(Timer(due_ns=90, arrived_ns=95))
+
+    assert (row["kind"], row["ref"], row["recv_ns"], row["seq"]) == (Kind.TIMER, 90, 100, 4)
+
+
+def test_a_full_inbox_makes_the_producer_wait_and_keeps_the_order() -> None:
+    async def scene() -> tuple[list[int], int]:
+        inbox = Inbox(capacity=2)
+
+        async def produce() -> None:
+            for k in range(6):
+                await inbox.put(Timer(k, k))
+            await inbox.put(End())
+
+        producer = asyncio.create_task(produce())
+        got = []
+        while not isinstance(item := await inbox.get(), End):
+            assert isinstance(item, Timer)
+            got.append(item.due_ns)
+        await producer
+        return got, inbox.most_waiting
+
+    got, most = asyncio.run(scene())
+    assert got == list(range(6))
+    assert most <= 2

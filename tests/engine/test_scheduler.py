@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.clock import ManualClock
+from bot.core.enums import Mode
+from bot.engine.scheduler import PacedClock, TickScheduler, first_due_ns, modes_due
+
+S = 1_000_000_000
+
+
+@given(st.integers(0, 2**62))
+def test_the_first_tick_is_the_next_whole_ten_seconds(now_ns: int) -> None:
+    due = first_due_ns(now_ns)
+
+    assert due % (10 * S) == 0
+    assert 0 < due - now_ns <= 10 * S
+
+
+@pytest.mark.parametrize(
+    ("due_s", "modes"),
+    [
+        (10, ()),
+        (30, (Mode.SCALP,)),
+        (60, (Mode.SCALP, Mode.DAY)),
+        (90, (Mode.SCALP,)),
+        (300, (Mode.SCALP, Mode.DAY, Mode.SWING)),
+    ],
+)
+def test_cycles_end_on_their_multiples_shortest_first(due_s: int, modes: tuple[Mode, ...]) -> None:
+    assert modes_due(due_s * S) == modes
+
+
+def test_stream_time_runs_at_its_speed() -> None:
+    wall = ManualClock(5 * S)
+    paced = PacedClock(wall, 1_000 * S, 50.0)
+    wall.set(7 * S)
+
+    assert paced.now_ns() == 1_100 * S
+    assert paced.wall_seconds_until(1_150 * S) == 1.0
+    assert paced.wall_seconds_until(1_000 * S) == 0.0
+
+
+def test_one_late_run_catches_up_with_every_tick_owed() -> None:
+    wall = ManualClock(0)
+    got: list[tuple[int, int]] = []
+
+    async def enqueue(due_ns: int, arrived_ns: int) -> None:
+        got.append((due_ns // S, arrived_ns // S))
+
+    async def scene() -> None:
+        scheduler = TickScheduler(PacedClock(wall, 1_003 * S, 10.0), 10.0, enqueue)
+        await scheduler._run()
+        wall.set(3 * S)  # stream time 1033
+        await scheduler._run()
+        await scheduler._run()
+
+    asyncio.run(scene())
+    assert got == [(1_010, 1_033), (1_020, 1_033), (1_030, 1_033)]
