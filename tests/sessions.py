@@ -18,9 +18,7 @@ from bot.market.tape import open_tape
 from bot.store.database import Database
 from tests.fakes import FakeJournal
 
-SEED = 2
 DEMO_S = 900.0
-"""A stretch of the demo market with entries, fills and exits; the tests check that it has them."""
 
 
 def config_in(folder: Path, **overrides: Any) -> Config:
@@ -34,7 +32,7 @@ def run(folder: Path, **options: Any) -> SessionResult:
 
 
 def demo(folder: Path, **options: Any) -> SessionResult:
-    return run(folder, **{"kind": "paper", "seed": SEED, "duration_s": DEMO_S, **options})
+    return run(folder, **{"kind": "paper", "seed": 2, "duration_s": DEMO_S, **options})
 
 
 def backtest(folder: Path, *tapes: Path, **options: Any) -> SessionResult:

@@ -13,12 +13,14 @@ from bot.core.errors import BadInput, KernelError
 from bot.engine.kernel import Ctl, State, Stop, advance, new_state, read_cards
 from bot.engine.scheduler import TICK_NS
 from bot.market.book import ASK, BID, grow, levels
+from bot.market.heads import OK
 from bot.market.instruments import Instrument
 from bot.market.tape import Tape, open_tape
 from bot.market.trust import trust_of
 from bot.signals import features
 from bot.signals.registry import WINDOWS_S, card_names
 from bot.signals.state import ALIGNMENT, PROBABILITY
+from bot.signals.walls import WallStage
 
 
 def book_at(path: Path, at_ns: int, symbol: str | None = None) -> dict[str, Any]:
@@ -111,17 +113,18 @@ def on_grid(tape: Tape, every_ns: int) -> Iterator[tuple[int, State]]:
                 state.ctl[Ctl.NEXT_TIMER] = due_ns
 
 
-def features_table(path: Path, every_ns: int) -> Iterator[dict[str, Any]]:
+def features_table(path: Path, every_ns: int, symbol: str | None = None) -> Iterator[dict[str, Any]]:
     """One row a market and grid point: the book's features then, and the flow since the point before.
 
     Prices and costs to move in quote currency and bps, sizes in lots; nan where
-    undefined. `ofi`, `bought` and `sold` are plain sums over the interval.
+    undefined: without a whole, uncrossed book, or when it ends before the lots
+    asked for. `ofi`, `bought` and `sold` are plain sums over the interval.
     """
     tape = open_tape(path)
-    instruments = tape.header.instruments
-    before = np.zeros((len(instruments), 3))
+    before = np.zeros((len(tape.header.instruments), 3))
+    chosen = _chosen(tape, symbol)
     for time_ns, state in on_grid(tape, every_ns):
-        for market, instrument in enumerate(instruments):
+        for market, instrument in chosen:
             row = state.signals.flow[market]
             now = np.array([row["ofi_total"], row["traded"], row["cvd"]])
             ofi, traded, signed = (now - before[market]).tolist()
@@ -136,43 +139,51 @@ def features_table(path: Path, every_ns: int) -> Iterator[dict[str, Any]]:
             }
 
 
+def _chosen(tape: Tape, symbol: str | None) -> list[tuple[int, Instrument]]:
+    return list(enumerate(tape.header.instruments)) if symbol is None else [_market(tape, symbol)]
+
+
 _BANDS_BPS = (5.0, 10.0, 25.0, 50.0)
 _TOPS = (1, 5, 10, 20)
 _MOVED_LOTS = (10.0, 100.0, 1000.0)
+_SLOPE_BPS = 25.0
 
 
 def _book_features(state: State, market: int, tick: float) -> dict[str, float]:
-    books = state.books
+    books, head = state.books, state.heads[market]
     sums = np.zeros((2, 4))
     features.top_sums(books, market, BID, sums[0])
     features.top_sums(books, market, ASK, sums[1])
-    usable = features.usable(books, market)
+    whole = bool(head["synced"]) and head["status"] == OK
     found: dict[str, float] = {
-        "bid": tick * features.best_tick(books, market, BID) if usable else np.nan,
-        "ask": tick * features.best_tick(books, market, ASK) if usable else np.nan,
+        "bid": tick * features.best_tick(books, market, BID),
+        "ask": tick * features.best_tick(books, market, ASK),
         "mid": tick * features.mid_of(books, market),
         "micro": tick * features.weighted_mid(books, market),
-        "spread_bps": features.spread_bps(books, market) if usable else np.nan,
+        "spread_bps": features.spread_bps(books, market),
     }
     for k, n in enumerate(_TOPS):
         found[f"bid_depth_top{n}"], found[f"ask_depth_top{n}"] = sums[0, k], sums[1, k]
-        found[f"imbalance_top{n}"] = features.ratio(sums[0, k], sums[1, k]) if usable else np.nan
+        found[f"imbalance_top{n}"] = features.ratio(sums[0, k], sums[1, k])
     for bps in _BANDS_BPS:
         found[f"bid_depth_{bps:g}bps"] = features.band_depth(books, market, BID, bps)
         found[f"ask_depth_{bps:g}bps"] = features.band_depth(books, market, ASK, bps)
         found[f"imbalance_{bps:g}bps"] = features.band_imbalance(books, market, bps)
     for lots in _MOVED_LOTS:
-        found[f"cost_up_bps_{lots:g}lots"] = features.walk(books, market, features.BUY, lots)[1]
-        found[f"cost_down_bps_{lots:g}lots"] = features.walk(books, market, features.SELL, lots)[1]
-    return {name: float(value) for name, value in found.items()}
+        for name, direction in (("up", features.BUY), ("down", features.SELL)):
+            _, cost, got, _ = features.walk(books, market, direction, lots)
+            found[f"cost_{name}_bps_{lots:g}lots"] = cost if got == lots else np.nan
+    found[f"slope_imbalance_{_SLOPE_BPS:g}bps"] = features.slope_imbalance(books, market, _SLOPE_BPS)
+    return {name: float(value) if whole else np.nan for name, value in found.items()}
 
 
-def signal_lines(path: Path) -> Iterator[dict[str, Any]]:
+def signal_lines(path: Path, symbol: str | None = None) -> Iterator[dict[str, Any]]:
     """Every card reading and composite of every 10 s, one line a market and tick; nan where asleep."""
     tape = open_tape(path)
+    chosen = _chosen(tape, symbol)
     for time_ns, state in on_grid(tape, TICK_NS):
         read_cards(state, time_ns)
-        for market, instrument in enumerate(tape.header.instruments):
+        for market, instrument in chosen:
             yield {
                 "time_ns": time_ns,
                 "symbol": instrument.key,
@@ -182,6 +193,7 @@ def signal_lines(path: Path) -> Iterator[dict[str, Any]]:
                 **{f"bias_{mode.value}": _bias(state, market, mode) for mode in Mode},
                 "composites": {mode.value: _composite(state, market, mode) for mode in Mode},
                 "cards": {name: _card(state, market, k) for k, name in enumerate(card_names())},
+                "walls": _walls(state, market, float(instrument.tick)),
             }
 
 
@@ -205,6 +217,25 @@ def _card(state: State, market: int, card: int) -> dict[str, Any]:
         "scores": dict(zip(windows, state.signals.scores[market, card].tolist(), strict=True)),
         **{mode.value: _reading(state.signals.cards[market, card, mode.place]) for mode in Mode},
     }
+
+
+def _walls(state: State, market: int, tick: float) -> list[dict[str, Any]]:
+    """All walls that are followed, oldest first; prices in quote currency, sizes in lots."""
+    rows = state.signals.walls[market, : state.signals.grid[market]["walls"]]
+    return [
+        {
+            "id": int(row["id"]),
+            "side": "bid" if row["side"] > 0 else "ask",
+            "stage": WallStage(int(row["stage"])).name.lower(),
+            "price": tick * float(row["near"]),
+            "distance_bps": float(row["distance_bps"]),
+            "quantity": float(row["quantity"]),
+            "peak": float(row["peak"]),
+            "executed": float(row["executed"]),
+            "genuineness": float(row["genuineness"]),
+        }
+        for row in rows
+    ]
 
 
 def _reading(row: Any) -> dict[str, Any]:

@@ -64,10 +64,16 @@ def _load(path: Path) -> Loaded:
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # compiled from the very bytes that were hashed; cached bytecode may be of an older source
+        exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)
     except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise BadConfig(f"{path}: {type(error).__name__}: {error}") from error
     strategy: Any = getattr(module, "STRATEGY", None)
+    if isinstance(strategy, type):
+        raise BadConfig(
+            f"{path}: expected STRATEGY to be an object, was the class {strategy.__name__}; call it"
+        )
     if not all(hasattr(strategy, part) for part in ("name", "enter", "manage")):
         raise BadConfig(f"{path}: expected STRATEGY with name, enter and manage, was {strategy!r}")
     return Loaded(strategy, path, digest)

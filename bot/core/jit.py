@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_COMPILES = re.compile(r"^from bot\.core\.jit import .*\b(?:hot|njit)\b", re.MULTILINE)
+_COMPILES = re.compile(r"^from bot\.core\.jit import .*\b(?:hot|inlined|njit)\b", re.MULTILINE)
 _IMPORTS = re.compile(r"^from bot\.([\w.]+) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
@@ -89,6 +89,11 @@ def hot(function: Any) -> Any:
     to compile one that does.
     """
     return njit(function, _nrt=False)
+
+
+def inlined(function: Any) -> Any:
+    """A hot function that is copied into its callers: for the few steps taken on every level row."""
+    return njit(function, _nrt=False, inline="always")
 
 
 _intrinsic: Any = intrinsic

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot
+from bot.core.jit import hot, inlined
 from bot.engine import sentinels as watching
 from bot.engine.sentinels import Sentinels, new_sentinels
 from bot.execution import matching
@@ -114,7 +114,7 @@ def new_state(
     )
 
 
-@hot
+@inlined
 def _before_message(st, recv_ns, exch_ns, venue, market):
     """What falls due before a message is applied; returns why Python is needed, or END."""
     ctl = st.ctl
@@ -144,7 +144,7 @@ def _before_message(st, recv_ns, exch_ns, venue, market):
     return _STOP_END
 
 
-@hot
+@inlined
 def _after_commit(st, row, market):
     """A whole book message is in: judge the ladder, then let the stages see it."""
     ctl = st.ctl
@@ -162,7 +162,7 @@ def _after_commit(st, row, market):
         watching.check_commit(st.sentinels, st.books, market)
 
 
-@hot
+@inlined
 def _trade(st, row, market):
     head = st.heads[market]
     if row.flags & _F_NOT_MARKET:
@@ -222,6 +222,8 @@ def advance(st, rows, start):
     heads = st.heads
     books = st.books
     watch = st.matching.watch
+    directory, lots, occupied, sums = books.directory, books.lots, books.occupied, books.sums
+    best, level_count, pages = books.best, books.level_count, books.pages
     in_message = ctl[_IN_MESSAGE]
     stop = _STOP_END
     i = start
@@ -230,7 +232,36 @@ def advance(st, rows, start):
         row = rows[i]
         kind = row.kind
         market = np.int64(row.market)
-        if market >= heads.size or kind == 0 or kind > _LAST_KIND:
+        if market >= heads.size:
+            stop = _STOP_BAD_ROW
+            break
+        if kind == _LEVEL and in_message != 0:
+            # nine rows of ten: nothing can fall due inside a message
+            if row.price >> 31 != 0 or not 0.0 <= row.value <= _MOST_LOTS:
+                stop = _STOP_BAD_ROW
+                break
+            side = 0 if row.side > 0 else 1
+            before = ladder.place(
+                directory,
+                lots,
+                occupied,
+                sums,
+                best,
+                level_count,
+                pages,
+                market,
+                side,
+                row.price,
+                row.value,
+            )
+            if before < 0.0:
+                stop = _STOP_GROW
+                break
+            if watch[market] != 0:
+                matching.on_level(st.matching, books, heads, market, side, row.price, before, row.value)
+            i += 1
+            continue
+        if kind == 0 or kind > _LAST_KIND:
             stop = _STOP_BAD_ROW
             break
         if in_message == 0:
@@ -241,18 +272,9 @@ def advance(st, rows, start):
             heads[market].recv_ns = recv_ns
             heads[market].exch_ns = row.exch_ns
         if kind == _LEVEL:
-            in_message = 1
-            side = 0 if row.side > 0 else 1
-            if row.price >> 31 != 0 or not 0.0 <= row.value <= _MOST_LOTS:
-                stop = _STOP_BAD_ROW
-                break
-            before = ladder.set_level(books, market, side, row.price, row.value)
-            if before < 0.0:
-                stop = _STOP_GROW
-                break
-            if watch[market] != 0:
-                matching.on_level(st.matching, books, heads, market, side, row.price, before, row.value)
-        elif kind == _COMMIT:
+            in_message = 1  # a message begins: the same row again, now inside it
+            continue
+        if kind == _COMMIT:
             in_message = 0
             if not row.flags & _F_BBO:
                 _after_commit(st, row, market)

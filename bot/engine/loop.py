@@ -32,7 +32,8 @@ from bot.market.trust import trust_of
 from bot.risk.account import AccountTracker
 from bot.risk.manager import RiskManager
 from bot.risk.trades import ExitReason, Trade
-from bot.signals.readings import awake_count, reading_block
+from bot.signals.readings import Readings
+from bot.signals.state import Signals
 from bot.signals.view import market_view
 
 
@@ -109,6 +110,8 @@ class Engine:
         self._on_tick = on_tick
         self._watched: dict[str, Watched] = {}  # by trade
         self._print = np.zeros(4)
+        self._readings: Readings | None = None
+        self._coins = tuple(sorted({instrument.settle for instrument in self.instruments}))
 
     @property
     def now_ns(self) -> int:
@@ -199,10 +202,11 @@ class Engine:
         now_ns = self.now_ns
         read_cards(self.state, now_ns)
         self.counts.ticks += 1
+        readings = self._readings_of(self.state.signals)
         for market in range(len(self.instruments)):
             book_print(self.state.books, market, self._print)
-            block = np.concatenate([reading_block(self.state.signals, market), self._print])
-            self.decisions.readings(now_ns, block, awake_count(self.state.signals, market))
+            block = np.concatenate([*readings.of(market), self._print])
+            self.decisions.readings(now_ns, block, readings.awake(market))
         if self.trading is not None:
             self._upkeep(now_ns)
             for mode in modes_due(due_ns):
@@ -215,13 +219,20 @@ class Engine:
 
     def _upkeep(self, now_ns: int) -> None:
         trading = self._need()
-        for coin in sorted({instrument.settle for instrument in self.instruments}):
+        for coin in self._coins:
             account = trading.accounts.update(coin, trading.venue.equity_e8(coin), now_ns)
             if not trading.risk.halted and trading.risk.check_halt(account):
                 self._journal.audit(now_ns, "halt", {"coin": coin, "drawdown": account.drawdown})
                 trading.trader.flatten(now_ns, ExitReason.HALT)
-        trading.trader.on_time(now_ns, self._mids())
-        self._rearm()
+        if len(trading.trader.trades):
+            trading.trader.on_time(now_ns, self._mids())
+            self._rearm()
+
+    def _readings_of(self, signals: Signals) -> Readings:
+        """Views of the arrays of the moment; a restored checkpoint brings other arrays."""
+        if self._readings is None or self._readings.signals is not signals:
+            self._readings = Readings(signals)
+        return self._readings
 
     def _cycle(self, market: int, mode: Mode) -> None:
         view = self.view(market, mode)
@@ -308,10 +319,13 @@ class Engine:
             watch = self._watched[trade_id]
             self._watched[trade_id] = Watched(sentinels.NONE, watch.threshold)  # once a threshold
         for trade in self._need().trader.views():
-            if trade.id in hit:
-                view = self.view(trade.market, trade.mode)
-                if view is not None:
-                    self._manage(view)
+            if trade.id not in hit:
+                continue
+            view = self.view(trade.market, trade.mode)
+            if view is None:
+                del self._watched[trade.id]  # armed anew below: asked again at the next commit
+            else:
+                self._manage(view)
         self._rearm()
 
     def _rearm(self) -> None:
@@ -348,7 +362,7 @@ class Engine:
         """Journal wallet and equity of every coin as they stand."""
         now_ns = self.now_ns
         trading = self._need()
-        for coin in sorted({instrument.settle for instrument in self.instruments}):
+        for coin in self._coins:
             self._journal.equity(now_ns, coin, trading.venue.wallet_e8(coin), trading.venue.equity_e8(coin))
 
     def _note(self, row: np.void) -> None:

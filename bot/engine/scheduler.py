@@ -33,11 +33,11 @@ class PacedClock:
     def __init__(self, clock: Clock, start_ns: int, speed: float) -> None:
         self._clock = clock
         self._wall_start_ns = clock.now_ns()
-        self._start_ns = start_ns
+        self.start_ns = start_ns
         self._speed = speed
 
     def now_ns(self) -> int:
-        return self._start_ns + int((self._clock.now_ns() - self._wall_start_ns) * self._speed)
+        return self.start_ns + int((self._clock.now_ns() - self._wall_start_ns) * self._speed)
 
     def wall_seconds_until(self, stream_ns: int) -> float:
         """How long to wait on the wall for a stream time, 0 when it has passed."""
@@ -52,7 +52,8 @@ class TickScheduler:
 
         self._clock = clock
         self._enqueue = enqueue
-        self._next_due_ns = first_due_ns(clock.now_ns())
+        # from the stream's start: what fell due while we were getting ready is owed
+        self._next_due_ns = first_due_ns(clock.start_ns)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         # a run that comes late is still owed, and one run catches up with all ticks owed
         self._scheduler.add_job(

@@ -181,7 +181,9 @@ class PaperVenue:
 
     def equity_e8(self, coin: str) -> int:
         """Wallet plus unrealised of the markets that settle in the coin."""
-        markets = (m for m, i in enumerate(self.instruments) if i.settle == coin)
+        markets = (
+            m for m, i in enumerate(self.instruments) if i.settle == coin and self.position_lots(m) != 0
+        )
         return self.wallet_e8(coin) + sum(self.unrealised(m).amount_e8 for m in markets)
 
     def to_state(self) -> dict[str, Any]:

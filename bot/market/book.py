@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, leading_zeros, trailing_zeros
+from bot.core.jit import hot, inlined, leading_zeros, trailing_zeros
 
 PAGE_BITS = 10
 PAGE = 1 << PAGE_BITS
@@ -94,6 +94,42 @@ def flip_of(books, side):
     return 0
 
 
+@inlined
+def place(directory, lots, occupied, sums, best, level_count, pages, market, side, tick, wanted):
+    """`set_level` over the arrays of `Books`, for the loop that holds them as locals."""
+    slots = directory.shape[2]
+    if tick >> PAGE_BITS >= slots:
+        return NO_ROOM
+    key = tick ^ (((slots << PAGE_BITS) - 1) & -side)
+    slot = key >> PAGE_BITS
+    page = np.int64(directory[market, side, slot])
+    if page < 0:
+        if wanted == 0.0:
+            return 0.0
+        page = pages[0]
+        if (page + 1) << PAGE_BITS > lots.size:
+            return NO_ROOM
+        pages[0] = page + 1
+        directory[market, side, slot] = page
+    i = (page << PAGE_BITS) | (key & (PAGE - 1))
+    before = lots[i]
+    if wanted != before:
+        word = i >> 6
+        bit = _ONE << np.uint64(i & 63)
+        lots[i] = wanted
+        sums[word] += wanted - before
+        if wanted != 0.0:
+            occupied[word] |= bit
+            if before == 0.0:
+                level_count[market, side] += 1
+            if key > best[market, side]:
+                best[market, side] = key
+        else:
+            occupied[word] &= ~bit
+            level_count[market, side] -= 1
+    return before
+
+
 @hot
 def set_level(books, market, side, tick, lots):
     """Set the lots displayed at a tick (0 deletes); returns the lots before.
@@ -102,38 +138,19 @@ def set_level(books, market, side, tick, lots):
     suffice: the caller must `grow` and call again. `best` may point at an
     emptied level until `settle` at the commit.
     """
-    slots = books.directory.shape[2]
-    if tick >> PAGE_BITS >= slots:
-        return NO_ROOM
-    key = tick ^ (((slots << PAGE_BITS) - 1) & -side)
-    slot = key >> PAGE_BITS
-    page = np.int64(books.directory[market, side, slot])
-    if page < 0:
-        if lots == 0.0:
-            return 0.0
-        page = books.pages[0]
-        if (page + 1) << PAGE_BITS > books.lots.size:
-            return NO_ROOM
-        books.pages[0] = page + 1
-        books.directory[market, side, slot] = page
-    i = (page << PAGE_BITS) | (key & (PAGE - 1))
-    before = books.lots[i]
-    if lots == before:
-        return before
-    word = i >> 6
-    bit = _ONE << np.uint64(i & 63)
-    books.lots[i] = lots
-    books.sums[word] += lots - before
-    if lots != 0.0:
-        books.occupied[word] |= bit
-        if before == 0.0:
-            books.level_count[market, side] += 1
-        if key > books.best[market, side]:
-            books.best[market, side] = key
-    else:
-        books.occupied[word] &= ~bit
-        books.level_count[market, side] -= 1
-    return before
+    return place(
+        books.directory,
+        books.lots,
+        books.occupied,
+        books.sums,
+        books.best,
+        books.level_count,
+        books.pages,
+        market,
+        side,
+        tick,
+        lots,
+    )
 
 
 @hot

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.core.enums import Trust
-from bot.core.jit import hot
+from bot.core.jit import inlined
 from bot.core.units import NS_PER_S
 from bot.market.book import ASK, BID, best_tick
 from bot.market.heads import CROSSED, EMPTY_ASK, EMPTY_BID, LOCKED, NO_BOOK, OK
@@ -21,7 +21,7 @@ OUTSIDE_NS = 2 * NS_PER_S
 OUTSIDE_COMMITS = 5
 
 
-@hot
+@inlined
 def judge(books, heads, market, now_ns):
     """After a ladder commit: its status, and whether a stray print has been answered by the book."""
     head = heads[market]
@@ -55,7 +55,7 @@ def judge(books, heads, market, now_ns):
     head.commits += 1
 
 
-@hot
+@inlined
 def note_print(books, heads, market, tick, now_ns):
     """A market trade printed: outside the spread it is a question, at or inside it the answer."""
     head = heads[market]

@@ -6,7 +6,7 @@ ladder's. A window of length w decays with tau = w/2.
 
 from __future__ import annotations
 
-from bot.core.jit import hot
+from bot.core.jit import hot, inlined
 from bot.market.book import ASK, BID, best_lots, best_tick
 from bot.signals.decay import decay_factors, scale_all
 from bot.signals.features import ofi_increment
@@ -16,7 +16,7 @@ from bot.signals.walls import drop_walls, wall_traded
 __all__ = ["age_quotes", "age_trades", "on_commit", "on_grid", "on_reset", "on_trade"]
 
 
-@hot
+@inlined
 def on_commit(sig, books, heads, market, now_ns):
     """A usable ladder was committed: the order-flow increment of its touch (1.6).
 
@@ -50,7 +50,7 @@ def on_commit(sig, books, heads, market, now_ns):
     row.bid, row.ask, row.bid_lots, row.ask_lots = bid, ask, bid_lots, ask_lots
 
 
-@hot
+@inlined
 def on_trade(sig, heads, market, side, tick, lots, now_ns):
     """A market trade by an aggressor of `side` (+1 buys, -1 sells; 0, not told, counts for neither)."""
     row = sig.flow[market]

@@ -1,32 +1,31 @@
-"""What counts as a reading: all figures of all cards and composites of a market, as one block."""
+"""What counts as a reading: all figures of all cards and composites of a market."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from bot.signals.state import AWAKE, READING, Signals
+from bot.signals.state import READING, Signals
 
+_SCORE = (READING.names or ()).index("score")
 _FIGURES = len(READING.names or ())
 
 
-def reading_block(sig: Signals, market: int) -> np.ndarray:
-    """All figures of one emission of a market, float64, in a fixed order; nan where asleep."""
-    return np.concatenate(
-        [
-            sig.raw[market].ravel(),
-            sig.scores[market].ravel(),
-            sig.cards[market].view(np.float64).ravel(),
-            sig.composites[market].view(np.float64).ravel(),
-            sig.verdicts[market].ravel(),
-        ]
-    )
+class Readings:
+    """Views of all figures of the last emission, float64, in a fixed order; nan where asleep."""
 
+    def __init__(self, signals: Signals) -> None:
+        self.signals = signals
+        markets, cards, modes = signals.cards.shape
+        arrays = (signals.raw, signals.scores, signals.cards, signals.composites, signals.verdicts)
+        self._rows = tuple(array.view(np.float64).reshape(markets, -1) for array in arrays)
+        figures = signals.cards.view(np.float64).reshape(markets, cards, modes, _FIGURES)
+        self._scores = figures[..., _SCORE]
 
-def awake_count(sig: Signals, market: int) -> int:
-    """Cards that spoke at the last emission, counted once a card (not a mode)."""
-    return int((~np.isnan(sig.cards["score"][market])).any(axis=1).sum())
+    def of(self, market: int) -> list[np.ndarray]:
+        """The figures of a market, as the pieces of one block."""
+        return [rows[market] for rows in self._rows]
 
-
-def awake_in(sig: Signals, market: int, mode: int) -> int:
-    count = sig.verdicts[market, mode, AWAKE]
-    return 0 if np.isnan(count) else int(count)
+    def awake(self, market: int) -> int:
+        """Cards that spoke at the last emission, counted once a card (not a mode)."""
+        scores = self._scores[market]
+        return int(np.count_nonzero((scores == scores).any(axis=1)))

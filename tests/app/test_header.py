@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from bot.app import header as header_module
 from bot.app.header import session_header
 from bot.app.plugins import load_strategies
 
@@ -31,3 +36,16 @@ def test_another_strategy_source_makes_another_header() -> None:
     changed = {**STRATEGIES, "wall_fade": replace(STRATEGIES["wall_fade"], source_hash="0" * 16)}
 
     assert session_header({}, 1, changed) != session_header({}, 1, STRATEGIES)
+
+
+@pytest.mark.parametrize("name", ["app/wiring.py", "core/enums.py", "risk/gate.py", "telling.py"])
+def test_any_source_of_ours_changes_it(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "bot"
+    shutil.copytree(header_module._PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(header_module, "_PACKAGE", copy)
+    before = session_header({}, 1, {})
+    with (copy / name).open("a") as file:
+        file.write("# changed\n")
+
+    changed = {key for key, value in session_header({}, 1, {}).items() if value != before[key]}
+    assert changed == {"source"}

@@ -57,8 +57,8 @@ def singly(rows: np.ndarray) -> list[np.ndarray]:
 
 def test_no_timer_comes_between_the_rows_of_a_message() -> None:
     to = Collector()
-    # 200 stream seconds in half a wall second, every row for itself
-    pace(iter([messages(100), messages(100)]), to, speed=400.0, split=singly)
+    # 300 stream seconds in a wall second and a half, every row for itself
+    pace(iter([messages(300)]), to, speed=200.0, split=singly)
 
     rows = to.rows()
     timers = np.flatnonzero(rows["kind"] == Kind.TIMER)

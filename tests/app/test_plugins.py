@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -68,8 +69,35 @@ def test_the_hash_follows_the_source(tmp_path: Path) -> None:
     second = load_strategies(("mine",), tmp_path)["mine"]
 
     assert first.source_hash != second.source_hash
-    assert second.strategy.enter(VIEW) == (VIEW,)
+    assert len(second.strategy.enter(VIEW)) == 1
     assert load_strategies(("mine",), tmp_path)["mine"].source_hash == second.source_hash
+
+
+def test_what_runs_is_what_was_hashed_although_the_file_looks_unchanged(tmp_path: Path) -> None:
+    path = write(tmp_path, "mine.py", SOURCE.format(name="mine"))
+    load_strategies(("mine",), tmp_path)
+    stat = path.stat()
+    path.write_text(SOURCE.format(name="nine"))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    assert list(load_strategies(("nine",), tmp_path)) == ["nine"]
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.py"], "nothing is left beside it"
+
+
+def test_a_strategy_may_hold_dataclasses(tmp_path: Path) -> None:
+    text = "from dataclasses import dataclass\n\n@dataclass(slots=True)\nclass Rules:\n    n: int = 1\n"
+    write(tmp_path, "mine.py", text + SOURCE.format(name="mine"))
+
+    assert "mine" in load_strategies(("mine",), tmp_path)
+
+
+def test_a_file_that_failed_leaves_no_module_behind(tmp_path: Path) -> None:
+    write(tmp_path, "mine.py", "raise RuntimeError('x')\n")
+    before = set(sys.modules)
+
+    with pytest.raises(BadConfig, match="RuntimeError: x"):
+        load_strategies(("wall_fade",), tmp_path)
+    assert not [name for name in set(sys.modules) - before if "mine" in name]
 
 
 def test_a_name_that_is_taken_is_an_error_naming_both_files(tmp_path: Path) -> None:
@@ -85,6 +113,7 @@ def test_a_name_that_is_taken_is_an_error_naming_both_files(tmp_path: Path) -> N
     [
         ("x = 1\n", "expected STRATEGY"),
         ("STRATEGY = object()\n", "expected STRATEGY"),
+        (SOURCE.format(name="mine").replace("Mine()", "Mine"), "was the class Mine"),
         ("def broken(:\n", "SyntaxError"),
         ("import no_such_module_at_all\n", "no_such_module_at_all"),
         ("raise SystemExit(3)\n", "SystemExit"),

@@ -12,6 +12,7 @@ import pytest
 
 from bot.market.events import Kind
 from bot.market.tape import open_tape, verify
+from tests.conftest import Recorded
 from tests.sessions import backtest, demo, rows_of, run
 
 pytestmark = pytest.mark.slow
@@ -38,13 +39,19 @@ def figures(summary: dict[str, Any]) -> dict[str, Any]:
     return {name: summary[name] for name in SHARED}
 
 
-def test_the_recorded_demo_replays_to_the_hash_of_the_session(tmp_path: Path) -> None:
+def test_the_recorded_demo_replays_to_the_hash_of_the_session(demo_session: Recorded, tmp_path: Path) -> None:
     tape = tmp_path / "tape"
     live = demo(
-        tmp_path, session="live", duration_s=420.0, speed=60.0, split=cut_at_random(), record=tape
+        tmp_path,
+        session="live",
+        seed=demo_session.seed,
+        duration_s=600.0,
+        speed=90.0,
+        split=cut_at_random(),
+        record=tape,
     ).summary
-    assert live["decisions"]["fills"] > 0
-    assert live["ticks"] >= 41, "the scheduler's ticks every 10 s"
+    assert live["decisions"]["orders"] > 0
+    assert 50 <= live["ticks"] <= 60, "the scheduler's, every 10 s"
 
     replayed = backtest(tmp_path, tape, session="replayed").summary
 
@@ -69,7 +76,7 @@ def test_the_real_recording_at_50_times_speed_replays_to_the_hash_of_the_session
         split=cut_at_random(),
         record=tape,
     ).summary
-    assert live["ticks"] >= 14
+    assert 10 <= live["ticks"] <= 15
 
     replayed = backtest(tmp_path, tape, session="replayed").summary
 

@@ -33,15 +33,18 @@ def audits(database: Path, run: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def mid_trade_s(demo_session: Recorded) -> float:
-    """Seconds from the start of the demo to the middle of its longest trade."""
+def mid_trade(demo_session: Recorded) -> dict[str, Any]:
+    """The demo session until the middle of its longest trade."""
     trades = [t for t in stored(demo_session.result.database, "trades") if t["filled_ns"] and t["closed_ns"]]
     longest = max(trades, key=lambda t: t["closed_ns"] - t["filled_ns"])
-    return ((longest["filled_ns"] + longest["closed_ns"]) // 2 - DEMO_START_NS) / S
+    middle_ns = (longest["filled_ns"] + longest["closed_ns"]) // 2
+    return {"seed": demo_session.seed, "duration_s": (middle_ns - DEMO_START_NS) / S}
 
 
-def test_an_open_trade_keeps_its_stop_and_ends_in_the_next_run(mid_trade_s: float, tmp_path: Path) -> None:
-    first = demo(tmp_path, session="paper", duration_s=mid_trade_s)
+def test_an_open_trade_keeps_its_stop_and_ends_in_the_next_run(
+    mid_trade: dict[str, Any], tmp_path: Path
+) -> None:
+    first = demo(tmp_path, session="paper", **mid_trade)
     before = kept(first.database)
     held = [t for t in before["trader"]["trades"] if t["stage"] == "open"]
     assert held, "expected to stop in the middle of a trade"
@@ -65,7 +68,7 @@ def test_an_open_trade_keeps_its_stop_and_ends_in_the_next_run(mid_trade_s: floa
         ended = next(t for t in stored(second.database, "trades") if t["id"] == intent["id"])
         assert ended["stage"] == "closed"
         assert ended["filled_lots"] == filled
-    assert resumed_ns >= DEMO_START_NS + int(mid_trade_s * S)
+    assert resumed_ns >= DEMO_START_NS + int(mid_trade["duration_s"] * S)
     assert_money_adds_up(second.database)
 
 
@@ -117,8 +120,8 @@ def test_other_markets_keep_the_wallet_but_not_a_foreign_checkpoint(tmp_path: Pa
     assert first.database == second.database
 
 
-def test_open_trades_refuse_a_start_without_their_market(mid_trade_s: float, tmp_path: Path) -> None:
-    first = demo(tmp_path, session="paper", duration_s=mid_trade_s)
+def test_open_trades_refuse_a_start_without_their_market(mid_trade: dict[str, Any], tmp_path: Path) -> None:
+    first = demo(tmp_path, session="paper", **mid_trade)
     held = {t["symbol"] for t in stored(first.database, "trades") if t["stage"] == "open"}
     others = tuple(s for s in ("BTCUSDT", "ETHUSDT", "SOLUSDT") if s not in held)
 

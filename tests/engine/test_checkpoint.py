@@ -12,7 +12,7 @@ from bot.engine.kernel import Ctl
 from bot.engine.loop import Engine
 from bot.market.events import Kind
 from bot.market.synthetic import SyntheticMarket
-from bot.signals.readings import reading_block
+from bot.signals.readings import Readings
 from tests.sessions import wired
 
 S = 1_000_000_000
@@ -36,7 +36,7 @@ def watcher(market: SyntheticMarket, tick_blocks: list[tuple[int, bytes]]) -> En
 
     def note(due_ns: int) -> None:
         for m in range(len(market.instruments)):
-            tick_blocks.append((due_ns, reading_block(engine.state.signals, m).tobytes()))
+            tick_blocks.append((due_ns, np.concatenate(Readings(engine.state.signals).of(m)).tobytes()))
 
     engine._on_tick = note
     return engine

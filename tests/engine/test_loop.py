@@ -205,6 +205,15 @@ def test_a_wall_that_shrinks_twice_wakes_once_a_threshold() -> None:
     assert world.engine.counts.sentinels == len(strategy.managed) == 1
 
 
+def test_a_wall_lost_while_the_book_is_locked_wakes_when_it_can_be_looked_at() -> None:
+    strategy = Scripted(a_long(entry=Entry.POST_ONLY, limit=99_985, **WALL))
+    stream = opened().quiet(1.0, 33.0, 0.1)
+    stream.book(33.1, {99_980: 0, 100_010: 1}).book(33.2, {100_010: 0}).quiet(33.3, 34.0, 0.1)
+    World(strategy, modes=(Mode.SCALP,)).feed(stream)
+
+    assert [seconds(now) for now in strategy.managed] == [33.2]
+
+
 def entries_and_refusals(stream: Stream) -> tuple[int, list[DenyReason]]:
     world = World(Scripted(a_long()), risk=strict_risk, modes=(Mode.SCALP,)).feed(stream)
     return len(world.orders()), [denied.reason for denied in world.journal.of("denied")]

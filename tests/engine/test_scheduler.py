@@ -53,11 +53,14 @@ def test_one_late_run_catches_up_with_every_tick_owed() -> None:
         got.append((due_ns // S, arrived_ns // S))
 
     async def scene() -> None:
-        scheduler = TickScheduler(PacedClock(wall, 1_003 * S, 10.0), 10.0, enqueue)
+        paced = PacedClock(wall, 1_003 * S, 10.0)
+        wall.set(1 * S)  # stream time 1013 when the scheduler is ready
+        scheduler = TickScheduler(paced, 10.0, enqueue)
+        wall.set(3 * S)  # 1033
         await scheduler._run()
-        wall.set(3 * S)  # stream time 1033
         await scheduler._run()
+        wall.set(4 * S)  # 1043
         await scheduler._run()
 
     asyncio.run(scene())
-    assert got == [(1_010, 1_033), (1_020, 1_033), (1_030, 1_033)]
+    assert got == [(1_010, 1_033), (1_020, 1_033), (1_030, 1_033), (1_040, 1_043)]

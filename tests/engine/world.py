@@ -191,7 +191,8 @@ class World:
         state = new_state(instruments, mt=self.venue.mt)
         self.venue.attach(state.heads)
         book = TradeBook()
-        self.risk = (risk or (lambda trade_book: Yes()))(book)
+        make_risk: Callable[[TradeBook], Any] = risk or (lambda trade_book: Yes())
+        self.risk = make_risk(book)
         self.trader = Trader(
             self.venue, journal, dict(enumerate(instruments)), book, on_closed=self.risk.closed
         )

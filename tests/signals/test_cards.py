@@ -12,8 +12,7 @@ from bot.signals import cards
 from bot.signals.registry import CARDS, OFI, TFI, card_names
 from bot.signals.state import AWAKE, PROBABILITY, new_signals
 from tests.signals.plain_cards import PlainCards
-from tests.signals.test_vectors import give_sigma
-from tests.signals.worlds import NS_PER_S, T0, one_market
+from tests.signals.worlds import NS_PER_S, T0, give_sigma, one_market
 
 FIGURES = ("score", "agreement", "strength", "confidence")
 FLAGS = ("direction", "fresh", "decelerating", "exhausted")

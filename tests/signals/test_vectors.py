@@ -26,7 +26,7 @@ from bot.signals.raw import flow_imbalance, trade_imbalance
 from bot.signals.rolling import new_windows, push
 from bot.signals.state import ALIGNMENT, ASK_DEPTH, BID_DEPTH, new_signals
 from tests import reference
-from tests.signals.worlds import NS_PER_S, T0, ladder_of, none_if_nan, one_market, scaled
+from tests.signals.worlds import NS_PER_S, T0, give_sigma, ladder_of, none_if_nan, one_market, scaled
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "signal_vectors.json").read_text())["cases"]
 SPECS = {"1.0", "1.1", "1.2", "1.3", "1.4", "1.6", "1.8", "1.9", "2.1", "2.2", "2.4"}
@@ -351,13 +351,6 @@ def exhausted(strengths, prices, direction, sigma_h_bps):
     sig.grid["emitted_mid"][0, :3] = prices[-2], prices[-3], prices[-4]
     give_sigma(sig, sigma_h_bps)
     return bool(is_exhausted(sig, strengths[-1], prices[-1]))
-
-
-def give_sigma(sig, sigma_bps):
-    """The volatility of the scalp horizon."""
-    sig.grid["returns_h"][0, 0] = 100
-    sig.grid["square_h"][0, 0] = 2.0 * sigma_bps**2
-    sig.grid["weight_h"][0, 0] = 2.0
 
 
 @adapter

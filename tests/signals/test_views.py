@@ -10,7 +10,7 @@ import pytest
 from bot.core.enums import Agreement, Mode, Side, Trust
 from bot.core.messages import MarketView
 from bot.signals import cards
-from bot.signals.readings import awake_count, awake_in, reading_block
+from bot.signals.readings import Readings
 from bot.signals.registry import CARDS, card_names
 from bot.signals.state import new_signals
 from bot.signals.view import market_view
@@ -138,9 +138,13 @@ def test_a_cold_market_has_a_view_with_nothing_to_say():
     assert math.isnan(view.mark)
 
 
+def block_of(sig):
+    return np.concatenate(Readings(sig).of(0))
+
+
 def test_the_reading_block_holds_every_figure_of_an_emission(market):
     """Any change of any card, window, composite or verdict shows."""
-    block = reading_block(market.sig, 0)
+    block = block_of(market.sig)
     assert block.dtype == np.float64
     fields = [market.sig.raw, market.sig.scores, market.sig.verdicts]
     records = [market.sig.cards, market.sig.composites]
@@ -149,13 +153,11 @@ def test_the_reading_block_holds_every_figure_of_an_emission(market):
     for flat in views:
         before = flat[-1]
         flat[-1] = 77.0
-        changed = reading_block(market.sig, 0)
+        changed = block_of(market.sig)
         assert np.sum(~((changed == block) | (np.isnan(changed) & np.isnan(block)))) == 1
         flat[-1] = before
 
 
 def test_awake_cards_are_counted_once_a_card(market):
-    assert awake_count(market.sig, 0) == len(CARDS)
-    assert awake_in(market.sig, 0, 2) == sum(spec.weights[2] > 0 for spec in CARDS)
-    assert awake_count(new_signals(1), 0) == 0
-    assert awake_in(new_signals(1), 0, 0) == 0
+    assert Readings(market.sig).awake(0) == len(CARDS)
+    assert Readings(new_signals(1)).awake(0) == 0

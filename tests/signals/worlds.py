@@ -110,6 +110,13 @@ def none_if_nan(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
+def give_sigma(sig: Signals, sigma_bps: float) -> None:
+    """The volatility of the scalp horizon."""
+    sig.grid["returns_h"][0, 0] = 100
+    sig.grid["square_h"][0, 0] = 2.0 * sigma_bps**2
+    sig.grid["weight_h"][0, 0] = 2.0
+
+
 def arrays_of(state: Any) -> dict[str, np.ndarray]:
     """Every array of a state by its dotted name."""
     found = {}
@@ -137,6 +144,7 @@ __all__ = [
     "Scaled",
     "arrays_of",
     "assert_same_state",
+    "give_sigma",
     "ladder_of",
     "none_if_nan",
     "one_market",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +13,11 @@ from typing import Any
 
 import pytest
 
+import bot
+from bot.core.errors import BadInput
 from bot.market.tape import open_tape, verify
 from bot.store.database import Database
-from tests.sessions import SEED, backtest, demo, stored
+from tests.sessions import backtest, demo, stored
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +40,7 @@ def count(folder: Path, table: str) -> int:
     """Rows a reader of the running session's database sees; 0 before there is one."""
     try:
         return len(stored(database_of(folder), table))
-    except Exception:
+    except (BadInput, sqlite3.Error):
         return 0
 
 
@@ -63,11 +66,12 @@ def eventually(condition: Callable[[], bool], child: subprocess.Popen[bytes], se
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a session that was killed once its journal held ORDERS orders."""
     folder = tmp_path_factory.mktemp("kill")
+    code = Path(bot.__file__).parents[1]
     child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(folder)], cwd=repo, env={**os.environ, "PYTHONPATH": str(repo)}
+        [sys.executable, "-c", CHILD, str(folder)], cwd=code, env={**os.environ, "PYTHONPATH": str(code)}
     )
     try:
         eventually(lambda: count(folder, "orders") >= ORDERS, child, 120.0)
@@ -115,7 +119,7 @@ def test_a_restart_goes_on_with_wallet_and_log(killed: Path) -> None:
     before = kept_state(killed)
     rows_before = open_tape(killed / "tape").row_count
 
-    result = demo(killed, session="killed", seed=SEED, duration_s=60.0, speed=150.0, record=killed / "tape")
+    result = demo(killed, session="killed", duration_s=60.0, speed=150.0, record=killed / "tape")
 
     assert result.summary["run"] == 2
     runs = stored(database_of(killed), "runs")

@@ -114,7 +114,7 @@ def test_without_a_precondition_it_does_not_enter(view: MarketView) -> None:
 
 
 @pytest.mark.parametrize("flow", [{"tfi_fast": 0.9}, {"tfi_fast": 0.0}, {"tfi_fast": math.nan}])
-def test_only_flow_into_the_wall_must_abate(flow: dict[str, float]) -> None:
+def test_only_flow_into_the_wall_must_abate(flow: dict[str, Any]) -> None:
     assert len(STRATEGY.enter(replace(HIT, **flow))) == 1
 
 
