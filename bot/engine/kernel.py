@@ -223,7 +223,7 @@ def advance(st, rows, start):
     books = st.books
     watch = st.matching.watch
     directory, lots, occupied, sums = books.directory, books.lots, books.occupied, books.sums
-    best, level_count, pages = books.best, books.level_count, books.pages
+    best, pages = books.best, books.pages
     in_message = ctl[_IN_MESSAGE]
     stop = _STOP_END
     i = start
@@ -247,7 +247,6 @@ def advance(st, rows, start):
                 occupied,
                 sums,
                 best,
-                level_count,
                 pages,
                 market,
                 side,
@@ -330,5 +329,5 @@ def read_cards(st, now_ns):
 def book_print(books, market, out):
     """Levels and displayed lots of both sides into out[0:4]: what a reading says of the whole ladder."""
     for side in range(2):
-        out[2 * side] = books.level_count[market, side]
+        out[2 * side] = ladder.level_count(books, market, side)
         out[2 * side + 1] = ladder.depth_to_key(books, market, side, 0)

@@ -42,7 +42,6 @@ class Books(NamedTuple):
     occupied: np.ndarray  # (P * WORDS,) uint64
     sums: np.ndarray  # (P * WORDS,) float64
     best: np.ndarray  # (M, 2) int64: highest occupied key at the last commit, -1 none
-    level_count: np.ndarray  # (M, 2) int64: occupied levels
     pages: np.ndarray  # (1,) int64: pages in use
 
 
@@ -57,7 +56,6 @@ def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 256) -> Books:
         occupied=np.zeros(pages * WORDS, np.uint64),
         sums=np.zeros(pages * WORDS),
         best=np.full((markets, 2), EMPTY, np.int64),
-        level_count=np.zeros((markets, 2), np.int64),
         pages=np.zeros(1, np.int64),
     )
 
@@ -95,8 +93,12 @@ def flip_of(books, side):
 
 
 @inlined
-def place(directory, lots, occupied, sums, best, level_count, pages, market, side, tick, wanted):
-    """`set_level` over the arrays of `Books`, for the loop that holds them as locals."""
+def place(directory, lots, occupied, sums, best, pages, market, side, tick, wanted):
+    """`set_level` over the arrays of `Books`, for the loop that holds them as locals.
+
+    Sets and deletes take the same path: whether a level comes or goes is a coin
+    toss that the processor would guess wrong every other time.
+    """
     slots = directory.shape[2]
     if tick >> PAGE_BITS >= slots:
         return NO_ROOM
@@ -111,22 +113,17 @@ def place(directory, lots, occupied, sums, best, level_count, pages, market, sid
             return NO_ROOM
         pages[0] = page + 1
         directory[market, side, slot] = page
-    i = (page << PAGE_BITS) | (key & (PAGE - 1))
+    # unsigned: numba need not look for negative indices
+    i = np.uint64((page << PAGE_BITS) | (key & (PAGE - 1)))
+    word = i >> np.uint64(6)
+    at = i & np.uint64(63)
+    there = np.uint64(wanted != 0.0)
     before = lots[i]
-    if wanted != before:
-        word = i >> 6
-        bit = _ONE << np.uint64(i & 63)
-        lots[i] = wanted
-        sums[word] += wanted - before
-        if wanted != 0.0:
-            occupied[word] |= bit
-            if before == 0.0:
-                level_count[market, side] += 1
-            if key > best[market, side]:
-                best[market, side] = key
-        else:
-            occupied[word] &= ~bit
-            level_count[market, side] -= 1
+    lots[i] = wanted
+    sums[word] += wanted - before
+    occupied[word] = (occupied[word] & ~(_ONE << at)) | (there << at)
+    if key > best[market, side] and wanted != 0.0:
+        best[market, side] = key
     return before
 
 
@@ -144,13 +141,27 @@ def set_level(books, market, side, tick, lots):
         books.occupied,
         books.sums,
         books.best,
-        books.level_count,
         books.pages,
         market,
         side,
         tick,
         lots,
     )
+
+
+@hot
+def level_count(books, market, side):
+    """Occupied levels of one side."""
+    count = 0
+    for slot in range(books.directory.shape[2]):
+        page = np.int64(books.directory[market, side, slot])
+        if page >= 0:
+            for word in books.occupied[page * WORDS : (page + 1) * WORDS]:
+                bits = word
+                while bits != 0:
+                    bits &= bits - _ONE
+                    count += 1
+    return count
 
 
 @hot
@@ -173,7 +184,6 @@ def clear(books, market):
                 books.occupied[page * WORDS : (page + 1) * WORDS] = np.uint64(0)
                 books.sums[page * WORDS : (page + 1) * WORDS] = 0.0
         books.best[market, side] = EMPTY
-        books.level_count[market, side] = 0
 
 
 @hot
@@ -355,7 +365,7 @@ def _collect(books, market, side, ticks, lots):
 
 def levels(books: Books, market: int, side: int, limit: int | None = None) -> tuple[Any, Any]:
     """Ticks (int64) and lots (float64) of a side, best first; all of them or the first `limit`."""
-    n = int(books.level_count[market, side])
+    n = int(level_count(books, market, side))
     n = n if limit is None else min(n, limit)
     ticks = np.empty(n, np.int64)
     lots = np.empty(n)

@@ -1,4 +1,4 @@
-"""Features and signals of a demo tape against a plain pass over its rows, and against an engine's readings."""
+"""Features and signals of a demo tape against a plain pass over its rows, and against the engine."""
 
 from __future__ import annotations
 

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import getmembers, isfunction
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bot.core.enums import DenyReason, Liquidity, OrderRole, OrderType, Side
-from bot.core.messages import Denied, Fill, Order
+from bot.core.enums import DenyReason, Liquidity, OrderRole, OrderType, ReportKind, Side
+from bot.core.messages import Denied, Fill, Order, Report
+from bot.core.protocols import Journal
 from bot.engine.decisions import DecisionHash, HashingJournal
 from tests.fakes import FakeJournal
-from tests.trading import LONG, SHORT
+from tests.trading import LONG, SHORT, a_plan
 
 BLOCK = np.array([0.25, -1.0, np.nan, 0.0])
 FILL = Fill("c", "ABCUSDT", Side.BUY, 3, 100_001, Liquidity.TAKER, 10, 0, 5)
@@ -36,6 +39,31 @@ def test_equal_figures_of_other_bits_are_equal() -> None:
 
     assert np.isnan(other[2])
     assert of_block(other) == of_block(BLOCK)
+
+
+def test_what_rounds_to_minus_zero_is_zero_and_nothing_is_no_nan() -> None:
+    assert of_block(np.array([-4e-10])) == of_block(np.array([0.0]))
+    assert of_block(np.array([np.nan])) != of_block(np.array([0.0]))
+
+
+def test_figures_count_at_their_place_and_blocks_in_their_order() -> None:
+    one, other = np.array([1.0, 2.0]), np.array([2.0, 1.0])
+    forth, back = DecisionHash(), DecisionHash()
+    for decisions, blocks in ((forth, (one, other)), (back, (other, one))):
+        for block in blocks:
+            decisions.readings(1, block, 4)
+
+    assert of_block(one) != of_block(other)
+    assert forth.hexdigest() != back.hexdigest()
+    assert forth.counts["readings"] == 8, "counted by the cards that spoke"
+
+
+def test_the_block_is_not_touched() -> None:
+    block = np.array([np.nan, -0.0, 1.0 / 3.0])
+    before = block.tobytes()
+    of_block(block)
+
+    assert block.tobytes() == before
 
 
 @pytest.mark.parametrize(
@@ -78,3 +106,40 @@ def test_the_journal_passes_everything_on_and_hashes_decisions_once() -> None:
     assert decisions.hexdigest() == before
     assert decisions.counts == {"readings": 0, "refusals": 1, "intents": 0, "orders": 1, "fills": 1}
     assert [what for what, _ in kept.entries] == ["order", "fill", "denied", "intent", "audit", "equity"]
+
+
+class Recorder:
+    """A journal that takes down every call."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args: self.calls.append((name, args))
+
+
+CALLS: dict[str, tuple[Any, ...]] = {
+    "intent": (LONG,),
+    "plan": (a_plan(),),
+    "denied": (Denied(LONG, DenyReason.DAILY_LOSS, 1.0, 2.0),),
+    "order": (ORDER,),
+    "report": (Report(ReportKind.ACCEPTED, "c", 0, "ABCUSDT", 1, 2),),
+    "fill": (FILL, "trade"),
+    "trade": ({"id": "trade"},),
+    "readings": (5, "ABCUSDT", "cause", {"bias": 0.5}),
+    "equity": (5, "USDT", 1, 2),
+    "audit": (5, "what", {"k": 1}),
+    "commit": (),
+}
+
+
+def test_the_calls_below_are_the_whole_journal() -> None:
+    assert set(CALLS) == {name for name, _ in getmembers(Journal, isfunction) if name[0] != "_"}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_call_reaches_the_journal_as_it_was_made(name: str) -> None:
+    recorder = Recorder()
+    getattr(HashingJournal(recorder, DecisionHash()), name)(*CALLS[name])
+
+    assert recorder.calls == [(name, CALLS[name])]

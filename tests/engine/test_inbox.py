@@ -6,8 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.engine.inbox import End, Inbox, Numbering, Timer
+from bot.app.pacing import _consume
+from bot.engine.inbox import End, Inbox, Item, Numbering, Timer
 from bot.market.events import EVENT, Kind, empty_rows
+from tests.engine.world import opened
 
 
 def received(*stamps: int) -> np.ndarray:
@@ -24,6 +26,15 @@ def test_numbers_have_no_hole_and_time_never_goes_back(frames: list[list[int]]) 
     stamps = [stamp for frame in frames for stamp in frame]
     assert rows["seq"].tolist() == list(range(1, rows.size + 1))
     assert rows["recv_ns"].tolist() == [max(stamps[: k + 1]) for k in range(len(stamps))]
+
+
+@given(st.lists(st.integers(0, 1_000), max_size=20), st.integers(0, 20))
+def test_numbers_do_not_depend_on_how_frames_are_cut(stamps: list[int], cut: int) -> None:
+    rows, parts = received(*stamps), Numbering(4, 300)
+
+    whole = Numbering(4, 300).rows(rows)
+    assert np.array_equal(np.concatenate([parts.rows(rows[:cut]), parts.rows(rows[cut:])]), whole)
+    assert (parts.last_seq, parts.last_ns) == (4 + len(stamps), max([300, *stamps]))
 
 
 def test_the_rows_given_stay_as_they_were() -> None:
@@ -45,6 +56,47 @@ def test_a_timer_is_a_row_with_due_and_arrival() -> None:
     (row,) = Numbering(3, 100).timer(Timer(due_ns=90, arrived_ns=95))
 
     assert (row["kind"], row["ref"], row["recv_ns"], row["seq"]) == (Kind.TIMER, 90, 100, 4)
+
+
+def consumed(*items: Item) -> np.ndarray:
+    """What the one consumer makes of these items, as one array."""
+    applied: list[np.ndarray] = []
+
+    def in_message() -> bool:
+        return bool(applied) and int(applied[-1]["kind"][-1]) in (Kind.SNAPSHOT, Kind.LEVEL)
+
+    async def scene() -> None:
+        inbox = Inbox()
+        for item in (*items, End()):
+            await inbox.put(item)
+        await _consume(inbox, Numbering(), applied.append, in_message, lambda: False)
+
+    asyncio.run(scene())
+    return np.concatenate(applied)
+
+
+def test_timers_inside_a_message_wait_for_its_commit_in_the_order_they_came() -> None:
+    message = opened(1.0).rows()
+    at_ns = int(message["recv_ns"][0])
+    rows = consumed(
+        message[:3],
+        Timer(10, at_ns + 3),
+        message[3:5],
+        Timer(20, at_ns + 4),
+        message[5:],
+        received(at_ns + 9),
+    )
+
+    assert rows["kind"].tolist() == [*message["kind"].tolist(), Kind.TIMER, Kind.TIMER, 0]
+    assert rows["ref"][-3:-1].tolist() == [10, 20]
+    assert rows["seq"].tolist() == list(range(1, rows.size + 1))
+
+
+def test_a_timer_between_messages_comes_where_it_arrived() -> None:
+    rows = consumed(Timer(5, 5), received(7), Timer(8, 8), received(9))
+
+    assert rows["kind"].tolist() == [Kind.TIMER, 0, Kind.TIMER, 0]
+    assert rows["recv_ns"].tolist() == [5, 7, 8, 9]
 
 
 def test_a_full_inbox_makes_the_producer_wait_and_keeps_the_order() -> None:

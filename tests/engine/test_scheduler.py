@@ -28,6 +28,8 @@ def test_the_first_tick_is_the_next_whole_ten_seconds(now_ns: int) -> None:
         (30, (Mode.SCALP,)),
         (60, (Mode.SCALP, Mode.DAY)),
         (90, (Mode.SCALP,)),
+        (270, (Mode.SCALP,)),
+        (86_400, (Mode.SCALP, Mode.DAY, Mode.SWING)),
         (300, (Mode.SCALP, Mode.DAY, Mode.SWING)),
     ],
 )
@@ -64,3 +66,37 @@ def test_one_late_run_catches_up_with_every_tick_owed() -> None:
 
     asyncio.run(scene())
     assert got == [(1_010, 1_033), (1_020, 1_033), (1_030, 1_033), (1_040, 1_043)]
+
+
+class ByHand:
+    """A scheduler at single speed whose job is run by hand."""
+
+    def __init__(self, start_s: int) -> None:
+        self.wall = ManualClock(0)
+        self.got: list[int] = []
+        self.scheduler = TickScheduler(PacedClock(self.wall, start_s * S, 1.0), 1.0, self.enqueue)
+
+    async def enqueue(self, due_ns: int, arrived_ns: int) -> None:
+        self.got.append(due_ns // S)
+
+    def run_at(self, wall_ns: int) -> list[int]:
+        self.wall.set(wall_ns)
+        self.got = []
+        asyncio.run(self.scheduler._run())
+        return self.got
+
+
+def test_a_tick_is_handed_over_from_its_due_instant_on_and_only_once() -> None:
+    job = ByHand(start_s=1_003)
+
+    assert job.run_at(7 * S - 1) == []
+    assert job.run_at(7 * S) == [1_010]
+    assert job.run_at(16 * S) == []
+    assert job.run_at(17 * S) == [1_020]
+
+
+def test_a_start_on_a_tick_owes_the_next_one() -> None:
+    job = ByHand(start_s=1_010)
+
+    assert job.run_at(0) == []
+    assert job.run_at(10 * S) == [1_020]

@@ -45,7 +45,9 @@ def assert_equal(books: ladder.Books, oracle: DictBook) -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(1_000, 90_000), st.lists(LEVEL, min_size=1, max_size=40)), min_size=1, max_size=8
+        st.tuples(st.integers(1_000, 90_000), st.lists(LEVEL, min_size=1, max_size=40)),
+        min_size=1,
+        max_size=8,
     )
 )
 def test_ladder_equals_dictionary_while_price_jumps_across_pages_and_growth(episodes):
@@ -95,7 +97,8 @@ def test_clearing_one_market_leaves_the_others():
     assert ladder.levels(books, 0, ladder.BID)[0].size == 0
     assert ladder.best_tick(books, 0, ladder.ASK) == ladder.EMPTY
     assert ladder.best_lots(books, 1, ladder.BID) == 5.0
-    assert books.level_count.tolist() == [[0, 0], [1, 1]]
+    counts = [[ladder.level_count(books, market, side) for side in (0, 1)] for market in (0, 1)]
+    assert counts == [[0, 0], [1, 1]]
 
 
 def test_a_refused_level_changes_nothing_until_there_is_room():

@@ -12,7 +12,7 @@ import pytest
 
 from bot.app.inspect import apply_rows, book_at
 from bot.engine.kernel import new_state
-from bot.market.book import ASK, BID, levels
+from bot.market.book import ASK, BID, level_count, levels
 from bot.market.importers.binance_raw import import_to_tape
 from bot.market.tape import open_tape
 
@@ -116,10 +116,10 @@ def test_every_level_equals_a_dictionary_book_at_a_thousand_random_instants(kind
             ordered = np.diff(ticks)
             assert (ordered < 0).all() if side == BID else (ordered > 0).all()
     assert state.heads["crossed_commits"][0] == 0
-    assert min(state.books.level_count[0]) > 500
+    assert min(level_count(state.books, 0, side) for side in (BID, ASK)) > 500
 
     shown = book_at(tmp_path / "book.tape", instants[-1])
     assert [float(price) for price, _ in shown["bids"][:1]] == [
         float(instrument.price(int(levels(state.books, 0, BID)[0][0])))
     ]
-    assert len(shown["asks"]) == state.books.level_count[0, ASK]
+    assert len(shown["asks"]) == level_count(state.books, 0, ASK)
