@@ -47,7 +47,7 @@ class Stop(IntEnum):
     REPORTS = 3  # the venue's reports are due; the row at hand is not applied
     SENTINEL = 4  # sentinels fired at the row just applied
     GROW = 5  # the ladder needs room for the row at hand
-    COMMIT = 6  # a ladder commit was applied and stopping there was asked for
+    MESSAGE = 6  # a ladder commit or a trade was applied and stopping there was asked for
     BAD_ROW = 7  # the row at hand cannot be: unknown kind or market, or a level no book can hold
     DEADLINE = 8  # `ctl[DEADLINE]` has come; the row at hand is not applied
     READING = 9  # a rare row was applied that Python may want to see (gap, loss, status, instrument)
@@ -60,7 +60,7 @@ class Ctl(IntEnum):
     NEXT_TIMER = 1  # due time of the next generated timer, FOREVER when the stream brings its own
     STOP = 2
     IN_MESSAGE = 3  # 1 between the first row of a message and its commit
-    AT_COMMIT = 4  # 1: return after every ladder commit
+    AT_MESSAGE = 4  # 1: return after every ladder commit and every trade
     TIMER_DUE = 5  # due time of the timer that stopped the loop
     ROWS = 6  # rows applied
     T_CORR = 7  # corrected venue time of the current message
@@ -68,7 +68,7 @@ class Ctl(IntEnum):
     DEADLINE = 9  # when Python next has something to do whatever comes, FOREVER never
 
 
-_NOW, _NEXT_TIMER, _STOP, _IN_MESSAGE, _AT_COMMIT, _TIMER_DUE, _ROWS, _T_CORR, _SEQ, _DEADLINE = (
+_NOW, _NEXT_TIMER, _STOP, _IN_MESSAGE, _AT_MESSAGE, _TIMER_DUE, _ROWS, _T_CORR, _SEQ, _DEADLINE = (
     int(c) for c in Ctl
 )
 _LEVEL, _COMMIT, _TRADE, _BBO = int(Kind.LEVEL), int(Kind.COMMIT), int(Kind.TRADE), int(Kind.BBO)
@@ -79,7 +79,7 @@ _F_SNAPSHOT, _F_BBO, _F_NOT_MARKET = int(Flag.SNAPSHOT), int(Flag.BBO), int(Flag
 _DUE, _REPORT = 0, 1  # of Matching.clock
 _STOP_END, _STOP_TIMER, _STOP_TIMER_ROW = int(Stop.END), int(Stop.TIMER), int(Stop.TIMER_ROW)
 _STOP_REPORTS, _STOP_SENTINEL, _STOP_GROW = int(Stop.REPORTS), int(Stop.SENTINEL), int(Stop.GROW)
-_STOP_COMMIT, _STOP_BAD_ROW, _STOP_READING = int(Stop.COMMIT), int(Stop.BAD_ROW), int(Stop.READING)
+_STOP_MESSAGE, _STOP_BAD_ROW, _STOP_READING = int(Stop.MESSAGE), int(Stop.BAD_ROW), int(Stop.READING)
 _STOP_DEADLINE = int(Stop.DEADLINE)
 
 
@@ -277,10 +277,12 @@ def advance(st, rows, start):
             in_message = 0
             if not row.flags & _F_BBO:
                 _after_commit(st, row, market)
-                if ctl[_AT_COMMIT]:
-                    stop = _STOP_COMMIT
+                if ctl[_AT_MESSAGE]:
+                    stop = _STOP_MESSAGE
         elif kind == _TRADE:
             _trade(st, row, market)
+            if ctl[_AT_MESSAGE]:
+                stop = _STOP_MESSAGE
         elif kind == _BBO:
             in_message = 1
             head = heads[market]

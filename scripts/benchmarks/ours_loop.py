@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from bot.core.enums import OrderType, RejectReason, ReportKind, TimeInForce
-from bot.core.jit import hot
+from bot.core.jit import hot, inlined
 from bot.engine.kernel import FOREVER, Ctl, Stop, advance, new_state
 from bot.execution.matching import new_matching
 from bot.execution.venue_state import Knob, Slot
@@ -67,8 +67,8 @@ IDLE, SENT, LIVE, CANCELING = range(4)
 
 LOT = 0.001  # the peer measures flow in coins
 
-_NOW, _STOP, _AT_COMMIT = int(Ctl.NOW), int(Ctl.STOP), int(Ctl.AT_COMMIT)
-_STOP_END, _STOP_REPORTS, _STOP_COMMIT = int(Stop.END), int(Stop.REPORTS), int(Stop.COMMIT)
+_NOW, _STOP, _AT_MESSAGE = int(Ctl.NOW), int(Ctl.STOP), int(Ctl.AT_MESSAGE)
+_STOP_END, _STOP_REPORTS, _STOP_MESSAGE = int(Stop.END), int(Stop.REPORTS), int(Stop.MESSAGE)
 _TRADE = int(Kind.TRADE)
 _NEXT_DUE, _NEXT_REPORT = 0, 1  # of Matching.clock
 _REPORTS = int(Knob.REPORTS)
@@ -79,11 +79,11 @@ _UNKNOWN_ORDER = int(RejectReason.UNKNOWN_ORDER)
 
 
 @hot
-def _measure(st, w, bids, asks):
+def _measure(books, w, bids, asks):
     """Renew the signals from the ladder."""
-    top_sums(st.books, 0, BID, bids)
-    top_sums(st.books, 0, ASK, asks)
-    bid, ask = best_tick(st.books, 0, BID), best_tick(st.books, 0, ASK)
+    top_sums(books, 0, BID, bids)
+    top_sums(books, 0, ASK, asks)
+    bid, ask = best_tick(books, 0, BID), best_tick(books, 0, ASK)
     bid_lots, ask_lots = bids[0], asks[0]
     w.imbalance_1 = (bid_lots - ask_lots) / (bid_lots + ask_lots)
     w.imbalance_5 = (bids[1] - asks[1]) / (bids[1] + asks[1])
@@ -118,8 +118,8 @@ def _send(mt, w, state, due_ns):
 
 
 @hot
-def _quote(st, w, side):
-    order = _send(st.matching, w, _SLOT_SENT, st.ctl[_NOW] + ORDER_LATENCY_NS)
+def _quote(mt, ctl, w, side):
+    order = _send(mt, w, _SLOT_SENT, ctl[_NOW] + ORDER_LATENCY_NS)
     order.type, order.time_in_force, order.reduce_only = _LIMIT, _POST_ONLY, 0
     order.side, order.lots = side, 1
     order.price = w.bid if side > 0 else w.ask
@@ -128,7 +128,7 @@ def _quote(st, w, side):
 
 
 @hot
-def _decide(st, w):
+def _decide(mt, ctl, w):
     """One order at the touch on the side the book leans to; off when the lean or the touch changes."""
     score = 0.5 * w.imbalance_5 + 0.5 * w.imbalance_20
     want = 0
@@ -138,10 +138,10 @@ def _decide(st, w):
         want = -1
     if w.state == IDLE:
         if want != 0:
-            _quote(st, w, want)
+            _quote(mt, ctl, w, want)
     elif w.state == LIVE and (want != w.side or w.price != (w.bid if w.side > 0 else w.ask)):
         order = w.id
-        _send(st.matching, w, _SLOT_CANCEL, st.ctl[_NOW] + ORDER_LATENCY_NS).target = order
+        _send(mt, w, _SLOT_CANCEL, ctl[_NOW] + ORDER_LATENCY_NS).target = order
         w.state = CANCELING
         w.cancels += 1
 
@@ -169,37 +169,40 @@ def _drain(mt, w, now_ns):
     mt.clock[_NEXT_REPORT] = mt.reports[0].visible_ns if count > read else FOREVER
 
 
+_step = inlined(advance.py_func)
+"""The loop itself, copied into the driver: handing its arrays to a call after every message would be measured too."""
+
+
 @hot
 def run(st, rows, start, w, bids, asks):
     """Replay rows[start:]; returns the index of the row that needs Python, rows.size at the end."""
     i = start
     n = rows.size
-    st.ctl[_AT_COMMIT] = 1
+    st.ctl[_AT_MESSAGE] = 1
     while i < n:
-        trade = rows[i].kind == _TRADE
-        i = advance(st, rows[: i + 1] if trade else rows, i)
+        i = _step(st, rows, i)
         stop = st.ctl[_STOP]
         if stop == _STOP_REPORTS:
             _drain(st.matching, w, st.ctl[_NOW])
             continue
-        if stop == _STOP_COMMIT:
-            _measure(st, w, bids, asks)
-        elif stop == _STOP_END and trade:
+        if stop != _STOP_MESSAGE:
+            return i
+        if rows[i - 1].kind == _TRADE:
             w.ofi *= 0.9
         else:
-            return i
+            _measure(st.books, w, bids, asks)
         w.check += w.imbalance_1 + w.imbalance_10 + w.micro * 1e-9 + w.ofi * LOT * 1e-6
         w.signals += 1
         if st.matching.clock[_NEXT_REPORT] <= st.ctl[_NOW]:
             _drain(st.matching, w, st.ctl[_NOW])
-        _decide(st, w)
+        _decide(st.matching, st.ctl, w)
     return i
 
 
 def replay(rows: np.ndarray) -> tuple[float, np.void]:
     """Seconds of the replay, growing of the ladder included, and what the trader holds after it."""
     mine = instrument()
-    venue = new_matching(1, (mine,), report_latency_ns=REPORT_LATENCY_NS)
+    venue = new_matching(1, (mine,), report_latency_ns=REPORT_LATENCY_NS, orders=16)
     state = new_state((mine,), mt=venue)
     trader, bids, asks = np.zeros(1, TRADER), np.zeros(4), np.zeros(4)
     start = time.perf_counter()

@@ -300,11 +300,11 @@ def test_stopping_at_commits_is_for_ladder_commits_only() -> None:
     stream.put(0.1, Kind.COMMIT, flags=int(Flag.BBO)).trade(0.2, 1, 100_010).book(0.3, {99_991: 1})
     rows = stream.rows()
     state = new_state(MARKETS, max_tick=WIDE)
-    state.ctl[Ctl.AT_COMMIT] = 1
+    state.ctl[Ctl.AT_MESSAGE] = 1
     ladder_commits = np.flatnonzero((rows["kind"] == Kind.COMMIT) & ~(rows["flags"] & Flag.BBO > 0)) + 1
 
     stops = [(stop, at) for stop, at, _ in steps(state, rows)]
-    assert stops == [(Stop.COMMIT, at) for at in ladder_commits.tolist()] + [(Stop.END, rows.size)]
+    assert stops == [(Stop.MESSAGE, at) for at in ladder_commits.tolist()] + [(Stop.END, rows.size)]
 
 
 def test_one_row_at_a_time_is_the_same_as_all_at_once() -> None:
