@@ -29,7 +29,7 @@ from __future__ import annotations
 import numpy as np
 
 from bot.core.enums import Liquidity, OrderType, RejectReason, ReportKind, TimeInForce, TriggerBy
-from bot.core.jit import hot
+from bot.core.jit import hot, inlined
 from bot.execution.positions import arm_funding, mark_ticks, settle_funding
 from bot.execution.taking import fill, liquidate, reached, take, take_or_expire, trigger, trigger_stops
 from bot.execution.venue_state import (
@@ -88,7 +88,7 @@ _BID, _ASK = np.int64(BID), np.int64(ASK)
 # few comparisons with the market's own row; the work is in the functions they call.
 
 
-@hot
+@inlined
 def on_level(mt, books, heads, m, side, tick, before, lots):
     """A ladder level of `side` (0 bid, 1 ask) went from `before` to `lots`."""
     row = mt.markets[m]
@@ -99,7 +99,7 @@ def on_level(mt, books, heads, m, side, tick, before, lots):
         _level_changed(mt, m, side, tick, before, lots)
 
 
-@hot
+@inlined
 def on_trade(mt, books, heads, m, side, tick, lots, t_corr):
     """A market print; `side` +1 buying aggressor, -1 selling, 0 not told."""
     row = mt.markets[m]
@@ -111,7 +111,7 @@ def on_trade(mt, books, heads, m, side, tick, lots, t_corr):
         _printed(mt, books, heads, m, side, tick, np.int64(lots), t_corr)
 
 
-@hot
+@inlined
 def on_commit(mt, books, heads, m, t_corr):
     """A book message is complete and settled."""
     row = mt.markets[m]
@@ -166,7 +166,7 @@ def on_arrivals(mt, books, heads, t_corr):
             return
 
 
-@hot
+@inlined
 def _first_request(mt):
     first = NONE
     for slot in range(mt.orders.size):
@@ -180,7 +180,7 @@ def _first_request(mt):
     return first
 
 
-@hot
+@inlined
 def _first_settlement(mt):
     first = NONE
     for m in range(mt.markets.size):
@@ -190,7 +190,7 @@ def _first_settlement(mt):
     return first
 
 
-@hot
+@inlined
 def _cancel(mt, request, t):
     wanted = mt.orders[request].target
     m = mt.orders[request].market
@@ -206,7 +206,7 @@ def _cancel(mt, request, t):
     report(mt, _REJECTED, wanted, m, ZERO, ZERO, ZERO, ZERO, ZERO, _UNKNOWN_ORDER, t)
 
 
-@hot
+@inlined
 def _refusal(mt, books, order):
     """Why an arriving order is refused, 0 when it is not."""
     if order.lots <= 0:
@@ -240,7 +240,7 @@ def _would_take(mt, books, m, side, price):
     return False
 
 
-@hot
+@inlined
 def _arrive(mt, books, heads, slot, t):
     order = mt.orders[slot]
     m = order.market
@@ -270,7 +270,7 @@ def _arrive(mt, books, heads, slot, t):
     _close_event(mt, m, t)
 
 
-@hot
+@inlined
 def _close_event(mt, m, t):
     """After anything that may have traded: reduce-only orders without a purpose expire."""
     slot = mt.markets[m].first

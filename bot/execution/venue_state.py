@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot
+from bot.core.jit import hot, inlined
 from bot.market.instruments import Contract, Instrument
 
 # Typed constants: numba would compile a kernel anew for each plain literal it is called with.
@@ -186,7 +186,7 @@ def new_matching(
     )
 
 
-@hot
+@inlined
 def report(mt, kind, order_id, market, side, lots, price, left, liquidity, reason, t):
     """Append a report; returns its index, -1 when the table is full (counted in OVERFLOW).
 
@@ -218,7 +218,7 @@ def report(mt, kind, order_id, market, side, lots, price, left, liquidity, reaso
     return n
 
 
-@hot
+@inlined
 def link(mt, m, slot):
     """The order of a slot is live: last in its market's line."""
     mt.orders[slot].next = NONE
@@ -232,7 +232,7 @@ def link(mt, m, slot):
     mt.orders[last].next = slot
 
 
-@hot
+@inlined
 def unlink(mt, m, slot):
     """Take a live order out of its market's line and free its slot."""
     after = mt.orders[slot].next
@@ -254,7 +254,7 @@ def tell(mt, kind, slot, reason, t):
     report(mt, kind, order.id, order.market, order.side, ZERO, ZERO, order.lots, ZERO, reason, t)
 
 
-@hot
+@inlined
 def finish(mt, m, slot, kind, reason, t):
     """A live order ends unfilled or partly filled: report it and free its slot."""
     tell(mt, kind, slot, reason, t)
@@ -331,7 +331,7 @@ def fillable(mt, slot):
     return max(np.int64(0), min(order.lots, -mt.markets[order.market].position * order.side))
 
 
-@hot
+@inlined
 def look(mt, m):
     """Renew the prices that matter after orders or consumed levels of a market changed."""
     bid_low = ask_low = best_sell = print_high = FOREVER
