@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bot.core.enums import Liquidity, RejectReason, ReportKind
-from bot.core.jit import hot, inlined
+from bot.core.jit import hot
 from bot.execution.positions import move_position
 from bot.execution.venue_state import (
     BUY,

@@ -51,7 +51,7 @@ def assert_equal(books: ladder.Books, oracle: DictBook) -> None:
     )
 )
 def test_ladder_equals_dictionary_while_price_jumps_across_pages_and_growth(episodes):
-    """Prices jump by up to 89,000 ticks, from 4,096 ticks and 2 pages on: page borders, new pages, wider directories."""
+    """Prices jump by up to 89,000 ticks, from 4,096 ticks and 2 pages: page borders, pages, directories."""
     books = ladder.new_books(1, max_tick=4_095, pages=2)
     oracle = DictBook()
     sums = np.zeros(4)
