@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import bot
 from bot.app.plugins import Loaded
-from bot.core.jit import kernel_hash
+from bot.core.jit import CACHE_DIR
 
 _PACKAGE = Path(bot.__file__).parent
 
@@ -22,8 +23,16 @@ def session_header(config: dict[str, Any], seed: int, strategies: dict[str, Load
         "config": config,
         "seed": seed,
         "strategies": {name: loaded.source_hash for name, loaded in strategies.items()},
+        **_process(),
+    }
+
+
+@cache
+def _process() -> dict[str, Any]:
+    """What does not change while the process runs: what was loaded, and by what."""
+    return {
         "source": _source_hash(),
-        "kernels": kernel_hash(),
+        "kernels": CACHE_DIR.name,
         "libraries": {name: version(name) for name in ("numpy", "numba", "llvmlite", "pyarrow")},
         "python": platform.python_version(),
         "cpu": _cpu(),

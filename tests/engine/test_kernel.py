@@ -295,16 +295,17 @@ def test_the_loop_stops_at_a_row_that_cannot_be_with_everything_before_it_applie
     assert book_of(state)[0] == {99_991: 5.0, **BIDS}
 
 
-def test_stopping_at_commits_is_for_ladder_commits_only() -> None:
+def test_stopping_at_messages_is_for_ladder_commits_and_trades_only() -> None:
     stream = opened(0.0).put(0.1, Kind.BBO, side=1, price=99_990, value=1.0)
     stream.put(0.1, Kind.COMMIT, flags=int(Flag.BBO)).trade(0.2, 1, 100_010).book(0.3, {99_991: 1})
     rows = stream.rows()
     state = new_state(MARKETS, max_tick=WIDE)
     state.ctl[Ctl.AT_MESSAGE] = 1
-    ladder_commits = np.flatnonzero((rows["kind"] == Kind.COMMIT) & ~(rows["flags"] & Flag.BBO > 0)) + 1
+    ladder_commit = (rows["kind"] == Kind.COMMIT) & ~(rows["flags"] & Flag.BBO > 0)
+    ends = np.flatnonzero(ladder_commit | (rows["kind"] == Kind.TRADE)) + 1
 
     stops = [(stop, at) for stop, at, _ in steps(state, rows)]
-    assert stops == [(Stop.MESSAGE, at) for at in ladder_commits.tolist()] + [(Stop.END, rows.size)]
+    assert stops == [(Stop.MESSAGE, at) for at in ends.tolist()] + [(Stop.END, rows.size)]
 
 
 def test_one_row_at_a_time_is_the_same_as_all_at_once() -> None:

@@ -25,7 +25,7 @@ class DictBook:
         return before
 
     def ordered(self, side: int) -> list[tuple[int, float]]:
-        return sorted(self.sides[side].items(), reverse=side == ladder.BID)
+        return sorted(self.sides[side].items(), reverse=bool(side == ladder.BID))
 
 
 def put(books: ladder.Books, side: int, tick: int, lots: float) -> tuple[ladder.Books, float]:
