@@ -23,15 +23,15 @@ def session_header(config: dict[str, Any], seed: int, strategies: dict[str, Load
         "config": config,
         "seed": seed,
         "strategies": {name: loaded.source_hash for name, loaded in strategies.items()},
+        "source": _source_hash(),
         **_process(),
     }
 
 
 @cache
 def _process() -> dict[str, Any]:
-    """What does not change while the process runs: what was loaded, and by what."""
+    """What does not change while the process runs."""
     return {
-        "source": _source_hash(),
         "kernels": CACHE_DIR.name,
         "libraries": {name: version(name) for name in ("numpy", "numba", "llvmlite", "pyarrow")},
         "python": platform.python_version(),
