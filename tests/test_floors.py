@@ -19,6 +19,7 @@ FLOORS = {
     "bot.store": 5,
     "bot.telegram": 6,
     "bot.web": 6,
+    "bot.evaluation": 6,
     "bot.lab": 6,
     "bot.rehearsal": 6,
     "bot.app": 7,

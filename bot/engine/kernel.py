@@ -19,20 +19,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, inlined
+from bot.core.jit import hot, rare
 from bot.engine import sentinels as watching
 from bot.engine.sentinels import Sentinels, new_sentinels
 from bot.execution import matching
 from bot.execution.matching import Matching
 from bot.market import book as ladder
 from bot.market import trust
-from bot.market.book import Books
+from bot.market.book import ASK, BID, Books
 from bot.market.events import Flag, Kind
 from bot.market.heads import OK, new_heads
 from bot.market.instruments import Instrument
 from bot.market.venue_clock import VENUE_CLOCK, corrected_ns
 from bot.signals import cards, flow
 from bot.signals.state import Signals, new_signals
+from bot.signals.walls import wall_traded
 
 FOREVER = np.int64(2**62)
 _MOST_LOTS = 2.0**53  # whole lots are exact up to here
@@ -114,65 +115,100 @@ def new_state(
     )
 
 
-@inlined
+@hot
 def _before_message(st, recv_ns, exch_ns, venue, market):
     """What falls due before a message is applied; returns why Python is needed, or END."""
     ctl = st.ctl
     clock = st.matching.clock
     due = min(ctl[_NEXT_TIMER], ctl[_DEADLINE])
-    if recv_ns >= due:
-        if due >= clock[_DUE]:
-            matching.on_arrivals(st.matching, st.books, st.heads, due)
-        if due >= clock[_REPORT]:
-            ctl[_NOW] = max(ctl[_NOW], clock[_REPORT])
-            return _STOP_REPORTS
+    first = recv_ns >= due  # before the message comes Python's turn
+    until = due if first else corrected_ns(st.clocks, venue, recv_ns, exch_ns)
+    if until >= clock[_DUE]:
+        matching.on_arrivals(st.matching, st.books, st.heads, until)
+    if min(due, recv_ns) >= clock[_REPORT]:
+        ctl[_NOW] = max(ctl[_NOW], clock[_REPORT])
+        return _STOP_REPORTS
+    if first:
         ctl[_NOW] = max(ctl[_NOW], due)
         if ctl[_DEADLINE] <= ctl[_NEXT_TIMER]:
             return _STOP_DEADLINE
         ctl[_TIMER_DUE] = due
         return _STOP_TIMER
-    t_corr = corrected_ns(st.clocks, venue, recv_ns, exch_ns)
-    ctl[_T_CORR] = t_corr
-    if t_corr >= clock[_DUE]:
-        matching.on_arrivals(st.matching, st.books, st.heads, t_corr)
-    if recv_ns >= clock[_REPORT]:
-        ctl[_NOW] = max(ctl[_NOW], clock[_REPORT])
-        return _STOP_REPORTS
+    ctl[_T_CORR] = until
     ctl[_NOW] = recv_ns
     if recv_ns >= st.signals.next_grid_ns[market]:
         flow.on_grid(st.signals, st.books, st.heads, market, recv_ns)
     return _STOP_END
 
 
-@inlined
+@hot
+def _levels(st, rows, start):
+    """The level rows of a message from `start`, nine rows of ten: nothing falls due between them.
+
+    Returns the index of the first row not applied and why Python is needed, or END.
+    """
+    books = st.books
+    market = np.int64(rows[start].market)
+    if market >= st.heads.size:
+        return start, _STOP_BAD_ROW
+    watched = st.matching.watch[market] != 0
+    i = start
+    n = rows.size
+    while i < n:
+        row = rows[i]
+        if row.kind != _LEVEL or row.market != market:
+            break
+        if row.price >> 31 != 0 or not 0.0 <= row.value <= _MOST_LOTS:
+            return i, _STOP_BAD_ROW
+        side = 0 if row.side > 0 else 1
+        before = ladder.place(books, market, side, row.price, row.value)
+        if before < 0.0:
+            return i, _STOP_GROW
+        if watched:
+            matching.on_level(st.matching, market, side, row.price, before, row.value)
+        i += 1
+    return i, _STOP_END
+
+
+@hot
 def _after_commit(st, row, market):
     """A whole book message is in: judge the ladder, then let the stages see it."""
-    ctl = st.ctl
+    books = st.books
+    now_ns = st.ctl[_NOW]
     head = st.heads[market]
-    ladder.settle(st.books, market)
+    ladder.settle(books, market)
     head.update_id = row.ref
     if row.flags & _F_SNAPSHOT:
         head.synced = 1
-    trust.judge(st.books, st.heads, market, ctl[_NOW])
+    bid = ladder.best_tick(books, market, BID)
+    ask = ladder.best_tick(books, market, ASK)
+    trust.judge(head, bid, ask, now_ns)
     if head.status == OK and head.synced:
-        flow.on_commit(st.signals, st.books, st.heads, market, ctl[_NOW])
+        bid_lots = ladder.best_lots(books, market, BID)
+        ask_lots = ladder.best_lots(books, market, ASK)
+        flow.on_commit(st.signals.flow[market], bid, bid_lots, ask, ask_lots, now_ns)
     if st.matching.watch[market] != 0:
-        matching.on_commit(st.matching, st.books, st.heads, market, ctl[_T_CORR])
+        matching.on_commit(st.matching, books, st.heads, market, bid, ask, st.ctl[_T_CORR])
     if st.sentinels.armed[market] != 0:
-        watching.check_commit(st.sentinels, st.books, market)
+        watching.check_commit(st.sentinels, books, market)
 
 
-@inlined
+@hot
 def _trade(st, row, market):
     head = st.heads[market]
     if row.flags & _F_NOT_MARKET:
         head.not_market += 1
         return
+    now_ns = st.ctl[_NOW]
+    bid = ladder.best_tick(st.books, market, BID)
+    ask = ladder.best_tick(st.books, market, ASK)
+    trust.note_print(head, bid, ask, row.price, now_ns)
     head.trade_price = row.price
-    head.trade_ns = st.ctl[_NOW]
+    head.trade_ns = now_ns
     head.trades += 1
-    trust.note_print(st.books, st.heads, market, row.price, st.ctl[_NOW])
-    flow.on_trade(st.signals, st.heads, market, row.side, row.price, row.value, st.ctl[_NOW])
+    flow.on_trade(st.signals.flow[market], row.side, row.value, now_ns)
+    if st.signals.grid[market].walls:
+        wall_traded(st.signals, market, row.side, row.price, row.value)
     if st.matching.watch[market] != 0:
         matching.on_trade(
             st.matching, st.books, st.heads, market, row.side, row.price, row.value, st.ctl[_T_CORR]
@@ -181,7 +217,7 @@ def _trade(st, row, market):
         watching.check_price(st.sentinels, market, np.float64(row.price))
 
 
-@hot
+@rare
 def _rare(st, row, market):
     """Rows that come at most a few times a second. Returns why Python is needed, or END."""
     head = st.heads[market]
@@ -211,7 +247,7 @@ def _rare(st, row, market):
     return _STOP_END
 
 
-@hot
+@rare
 def advance(st, rows, start):
     """Apply rows[start:] until the end or until Python is needed.
 
@@ -220,10 +256,6 @@ def advance(st, rows, start):
     """
     ctl = st.ctl
     heads = st.heads
-    books = st.books
-    watch = st.matching.watch
-    directory, lots, occupied, sums = books.directory, books.lots, books.occupied, books.sums
-    best, pages = books.best, books.pages
     in_message = ctl[_IN_MESSAGE]
     stop = _STOP_END
     i = start
@@ -231,35 +263,15 @@ def advance(st, rows, start):
     while i < n:
         row = rows[i]
         kind = row.kind
+        if kind == _LEVEL and in_message != 0:
+            i, stop = _levels(st, rows, i)
+            if stop != _STOP_END:
+                break
+            continue
         market = np.int64(row.market)
         if market >= heads.size:
             stop = _STOP_BAD_ROW
             break
-        if kind == _LEVEL and in_message != 0:
-            # nine rows of ten: nothing can fall due inside a message
-            if row.price >> 31 != 0 or not 0.0 <= row.value <= _MOST_LOTS:
-                stop = _STOP_BAD_ROW
-                break
-            side = 0 if row.side > 0 else 1
-            before = ladder.place(
-                directory,
-                lots,
-                occupied,
-                sums,
-                best,
-                pages,
-                market,
-                side,
-                row.price,
-                row.value,
-            )
-            if before < 0.0:
-                stop = _STOP_GROW
-                break
-            if watch[market] != 0:
-                matching.on_level(st.matching, books, heads, market, side, row.price, before, row.value)
-            i += 1
-            continue
         if kind == 0 or kind > _LAST_KIND:
             stop = _STOP_BAD_ROW
             break
@@ -296,9 +308,9 @@ def advance(st, rows, start):
         elif kind == _SNAPSHOT:
             in_message = 1
             heads[market].synced = 0
-            ladder.clear(books, market)
+            ladder.clear(st.books, market)
             flow.on_reset(st.signals, market)
-            if watch[market] != 0:
+            if st.matching.watch[market] != 0:
                 matching.on_clear(st.matching, market)
         elif kind == _TIMER:
             ctl[_TIMER_DUE] = row.ref
@@ -318,7 +330,7 @@ def advance(st, rows, start):
     return i
 
 
-@hot
+@rare
 def read_cards(st, now_ns):
     """Bring every market's grid up to a tick and emit all cards and composites."""
     for market in range(st.heads.size):
@@ -327,7 +339,7 @@ def read_cards(st, now_ns):
     cards.emit(st.signals, st.books, st.heads, now_ns)
 
 
-@hot
+@rare
 def book_print(books, market, out):
     """Levels and displayed lots of both sides into out[0:4]: what a reading says of the whole ladder."""
     for side in range(2):

@@ -1,8 +1,8 @@
 """The paper venue's matching: our orders against the recorded or generated flow, row by row.
 
 The venue holds only our orders and the displayed book; the two never mix, so
-our orders cannot trade with each other. A request takes effect at the first
-message at or after its due time, before the message is applied. What we take
+our orders cannot trade with each other. A request takes effect at its due
+time, on the book as it stood then: before the first message at or after that time is applied. What we take
 stays taken: the feed goes on showing it, so we may take only what the level shows
 beyond it, until the level shrinks below it, empties, or a snapshot begins.
 
@@ -29,7 +29,7 @@ from __future__ import annotations
 import numpy as np
 
 from bot.core.enums import Liquidity, OrderType, RejectReason, ReportKind, TimeInForce, TriggerBy
-from bot.core.jit import hot, inlined
+from bot.core.jit import hot, rare
 from bot.execution.positions import arm_funding, mark_ticks, settle_funding
 from bot.execution.taking import fill, liquidate, reached, take, take_or_expire, trigger, trigger_stops
 from bot.execution.venue_state import (
@@ -42,19 +42,22 @@ from bot.execution.venue_state import (
     Matching,
     QueueModel,
     Slot,
+    dequeue,
     fillable,
     find_taken,
     finish,
+    first_request,
     free_taken,
     link,
     look,
+    marked,
     new_matching,
     reducible,
     report,
     take_level,
     tell,
 )
-from bot.market.book import ASK, BID, best_tick, flip_of, key_at_or_below, lots_at, lots_at_key
+from bot.market.book import ASK, BID, flip_of, key_at_or_below, lots_at, lots_at_key
 from bot.market.events import MAX_TICK
 
 __all__ = [
@@ -69,8 +72,8 @@ __all__ = [
     "on_trade",
 ]
 
-_PROPORTIONAL = int(Knob.PROPORTIONAL)
-_SENT, _CANCEL = np.int64(Slot.SENT), np.int64(Slot.CANCEL)
+_PROPORTIONAL, _REPORTS = int(Knob.PROPORTIONAL), int(Knob.REPORTS)
+_CANCEL = np.int64(Slot.CANCEL)
 _RESTING, _ARMED = np.int64(Slot.RESTING), np.int64(Slot.ARMED)
 _LIMIT, _STOP = np.int64(OrderType.LIMIT), np.int64(OrderType.STOP_MARKET)
 _IOC, _POST_ONLY = np.int64(TimeInForce.IOC), np.int64(TimeInForce.POST_ONLY)
@@ -88,18 +91,19 @@ _BID, _ASK = np.int64(BID), np.int64(ASK)
 # few comparisons with the market's own row; the work is in the functions they call.
 
 
-@inlined
-def on_level(mt, books, heads, m, side, tick, before, lots):
+@hot
+def on_level(mt, m, side, tick, before, lots):
     """A ladder level of `side` (0 bid, 1 ask) went from `before` to `lots`."""
     row = mt.markets[m]
     if side == 0:
-        if tick >= row.bid_low and tick <= row.bid_high:
-            _level_changed(mt, m, side, tick, before, lots)
-    elif tick >= row.ask_low and tick <= row.ask_high:
+        concerns = tick >= row.bid_low and tick <= row.bid_high and marked(row.bid_marks, tick)
+    else:
+        concerns = tick >= row.ask_low and tick <= row.ask_high and marked(row.ask_marks, tick)
+    if concerns:
         _level_changed(mt, m, side, tick, before, lots)
 
 
-@inlined
+@hot
 def on_trade(mt, books, heads, m, side, tick, lots, t_corr):
     """A market print; `side` +1 buying aggressor, -1 selling, 0 not told."""
     row = mt.markets[m]
@@ -111,21 +115,20 @@ def on_trade(mt, books, heads, m, side, tick, lots, t_corr):
         _printed(mt, books, heads, m, side, tick, np.int64(lots), t_corr)
 
 
-@inlined
-def on_commit(mt, books, heads, m, t_corr):
-    """A book message is complete and settled."""
+@hot
+def on_commit(mt, books, heads, m, bid, ask, t_corr):
+    """A book message is complete and settled; `bid`, `ask`: the touch, -1 where a side is empty."""
     row = mt.markets[m]
-    ask = best_tick(books, m, _ASK)
     if (
         (ask >= 0 and ask <= row.best_buy)
-        or best_tick(books, m, _BID) >= row.best_sell
+        or bid >= row.best_sell
         or row.rebuilt != 0
         or row.funding_seen != heads[m].funding_ns
     ):
         _committed(mt, books, heads, m, t_corr)
 
 
-@hot
+@rare
 def on_mark(mt, books, heads, m, t_corr):
     """heads[m].mark was renewed: stops by mark, forced closing, the coming settlement."""
     mark = mark_ticks(heads, m)
@@ -135,7 +138,7 @@ def on_mark(mt, books, heads, m, t_corr):
     _close_event(mt, m, t_corr)
 
 
-@hot
+@rare
 def on_clear(mt, m):
     """A snapshot begins: the ladder was emptied without level changes."""
     while mt.markets[m].taken >= 0:
@@ -151,36 +154,23 @@ def on_arrivals(mt, books, heads, t_corr):
     Ties: settlements first, then by serial number.
     """
     while True:
-        slot = _first_request(mt)
+        slot = first_request(mt)
         due = mt.orders[slot].due_ns if slot >= 0 else FOREVER
         m = _first_settlement(mt)
         if m >= 0 and mt.markets[m].funding_ns <= min(due, t_corr):
             settle_funding(mt, heads, m, t_corr)
         elif due <= t_corr:
+            dequeue(mt)
             if mt.orders[slot].state == _CANCEL:
-                _cancel(mt, slot, t_corr)
+                _cancel(mt, slot, due)
             else:
-                _arrive(mt, books, heads, slot, t_corr)
+                _arrive(mt, books, heads, slot, due)
         else:
             mt.clock[0] = due if m < 0 else min(due, mt.markets[m].funding_ns)
             return
 
 
-@inlined
-def _first_request(mt):
-    first = NONE
-    for slot in range(mt.orders.size):
-        order = mt.orders[slot]
-        if (order.state == _SENT or order.state == _CANCEL) and (
-            first < 0
-            or order.due_ns < mt.orders[first].due_ns
-            or (order.due_ns == mt.orders[first].due_ns and order.id < mt.orders[first].id)
-        ):
-            first = np.int64(slot)
-    return first
-
-
-@inlined
+@hot
 def _first_settlement(mt):
     first = NONE
     for m in range(mt.markets.size):
@@ -190,7 +180,7 @@ def _first_settlement(mt):
     return first
 
 
-@inlined
+@hot
 def _cancel(mt, request, t):
     wanted = mt.orders[request].target
     m = mt.orders[request].market
@@ -206,7 +196,7 @@ def _cancel(mt, request, t):
     report(mt, _REJECTED, wanted, m, ZERO, ZERO, ZERO, ZERO, ZERO, _UNKNOWN_ORDER, t)
 
 
-@inlined
+@hot
 def _refusal(mt, books, order):
     """Why an arriving order is refused, 0 when it is not."""
     if order.lots <= 0:
@@ -240,7 +230,7 @@ def _would_take(mt, books, m, side, price):
     return False
 
 
-@inlined
+@hot
 def _arrive(mt, books, heads, slot, t):
     order = mt.orders[slot]
     m = order.market
@@ -270,7 +260,7 @@ def _arrive(mt, books, heads, slot, t):
     _close_event(mt, m, t)
 
 
-@inlined
+@hot
 def _close_event(mt, m, t):
     """After anything that may have traded: reduce-only orders without a purpose expire."""
     slot = mt.markets[m].first
@@ -325,6 +315,7 @@ def _queue_after(ahead, traded, before, lots, proportional):
 @hot
 def _printed(mt, books, heads, m, side, tick, lots, t):
     left = lots
+    before = mt.knobs[_REPORTS]
     if side <= 0:
         left = _hit(mt, heads, m, BUY, tick, left, t)
     if side >= 0:
@@ -332,7 +323,8 @@ def _printed(mt, books, heads, m, side, tick, lots, t):
     trigger_stops(mt, books, heads, m, _LAST, np.float64(tick), t)
     if heads[m].mark != heads[m].mark:
         liquidate(mt, books, heads, m, np.float64(tick), t)
-    _close_event(mt, m, t)
+    if mt.knobs[_REPORTS] != before:  # what changes orders or the position is reported
+        _close_event(mt, m, t)
 
 
 @hot
@@ -383,7 +375,7 @@ def _hit(mt, heads, m, side, tick, printed, t):
     return lots
 
 
-@hot
+@rare
 def _committed(mt, books, heads, m, t):
     if mt.markets[m].rebuilt:
         _requeue(mt, books, m)

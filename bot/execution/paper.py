@@ -28,7 +28,7 @@ from bot.core.messages import Order, Report
 from bot.core.units import NS_PER_MS
 from bot.execution.ledger import Ledger
 from bot.execution.positions import liquidation_ticks
-from bot.execution.venue_state import FOREVER, Knob, Matching, QueueModel, Slot, new_matching
+from bot.execution.venue_state import FOREVER, Knob, Matching, QueueModel, Slot, enqueue, new_matching
 from bot.market.heads import new_heads
 from bot.market.instruments import Instrument
 
@@ -128,11 +128,20 @@ class PaperVenue:
         if len(self._left) > MAX_ORDERS:
             self._refuse(serial, order.market, due_ns, RejectReason.TABLE_FULL)
             return
-        row = self._slot(Slot.SENT, due_ns)
-        row["id"], row["market"], row["type"], row["side"] = serial, order.market, order.type, order.side
-        row["lots"], row["price"], row["trigger"] = order.lots, order.price, order.trigger
-        row["trigger_by"], row["time_in_force"] = order.trigger_by, order.time_in_force
-        row["reduce_only"] = order.reduce_only
+        self._request(
+            state=Slot.SENT,
+            due_ns=due_ns,
+            id=serial,
+            market=order.market,
+            type=order.type,
+            side=order.side,
+            lots=order.lots,
+            price=order.price,
+            trigger=order.trigger,
+            trigger_by=order.trigger_by,
+            time_in_force=order.time_in_force,
+            reduce_only=order.reduce_only,
+        )
 
     def cancel(self, client_id: str, now_ns: int) -> None:
         """Ask for a cancel; asking again while a cancel is on its way changes nothing.
@@ -148,8 +157,8 @@ class PaperVenue:
             self._refuse(stray, -1, due_ns, RejectReason.UNKNOWN_ORDER)
         elif serial not in self._cancelling:
             self._cancelling.add(serial)
-            row = self._slot(Slot.CANCEL, due_ns)
-            row["id"], row["market"], row["target"] = self._serial(), self._orders[serial].market, serial
+            market = self._orders[serial].market
+            self._request(state=Slot.CANCEL, due_ns=due_ns, id=self._serial(), market=market, target=serial)
 
     def drain(self, now_ns: int) -> list[Report]:
         """Reports visible by now, in order, their money booked."""
@@ -215,16 +224,16 @@ class PaperVenue:
         self._next_id += 1
         return self._next_id - 1
 
-    def _slot(self, state: Slot, due_ns: int) -> np.void:
-        """A free row of the order table; one is left, as each order has at most one cancel on its way."""
+    def _request(self, **fields: int) -> None:
+        """Put a request on its way, in a free slot; one is left, as each order has at most one cancel."""
         slot = int(np.argmin(self.mt.orders["state"]))
-        if self.mt.orders["state"][slot] != Slot.FREE:
+        row = self.mt.orders[slot]
+        if row["state"] != Slot.FREE:
             raise KernelError(f"paper venue: all {self.mt.orders.size} order slots are taken")
         self.mt.orders[slot] = 0
-        row: np.void = self.mt.orders[slot]
-        row["state"], row["due_ns"] = state, due_ns
-        self.mt.clock[0] = min(self.mt.clock[0], due_ns)
-        return row
+        for name, value in fields.items():
+            row[name] = value
+        enqueue(self.mt, slot)
 
     def _refuse(self, serial: int, market: int, at_ns: int, reason: RejectReason) -> None:
         """Answer for the venue what never reached its tables."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bot.core.enums import Liquidity, RejectReason, ReportKind
-from bot.core.jit import hot
+from bot.core.jit import hot, rare
 from bot.execution.positions import move_position
 from bot.execution.venue_state import (
     BUY,
@@ -39,7 +39,7 @@ _NO_MARGIN = np.int64(RejectReason.INSUFFICIENT_MARGIN)
 _BID, _ASK = np.int64(BID), np.int64(ASK)
 
 
-@hot
+@rare
 def fill(mt, heads, m, slot, lots, price, liquidity, t):
     """Trade `lots` of a live order, at most what is open; frees the slot when none is left."""
     order = mt.orders[slot]
@@ -74,7 +74,7 @@ def take(mt, books, heads, m, slot, limit, t):
     return False
 
 
-@hot
+@rare
 def take_or_expire(mt, books, heads, m, slot, limit, t):
     """For what never rests: take up to `limit`, the rest EXPIRES with its reason."""
     full = take(mt, books, heads, m, slot, limit, t)
@@ -113,7 +113,7 @@ def trigger(mt, books, heads, m, slot, t):
     take_or_expire(mt, books, heads, m, slot, FOREVER * order.side, t)
 
 
-@hot
+@rare
 def liquidate(mt, books, heads, m, price, t):
     """Close a position by force when `price` (ticks, nan: unknown) is at or beyond its liquidation price."""
     row = mt.markets[m]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, inlined
+from bot.core.jit import hot
 from bot.market.instruments import Contract, Instrument
 
 # Typed constants: numba would compile a kernel anew for each plain literal it is called with.
@@ -21,6 +21,7 @@ NONE = np.int64(-1)
 ZERO = np.int64(0)
 BUY = np.int64(1)
 SELL = np.int64(-1)
+_ONE, _NO_BITS = np.uint64(1), np.uint64(0)
 
 
 class QueueModel(StrEnum):
@@ -65,15 +66,19 @@ ORDER = np.dtype(
     align=True,
 )
 
+MARK_WORDS = 16
+
 MARKET = np.dtype(
     [
         ("first", "<i8"),  # slot of the oldest live order
         ("taken", "<i8"),  # first entry of the consumed levels
-        # where something of ours is, so that most rows are dismissed by two comparisons
+        # where something of ours is, so that most rows are dismissed by a few comparisons
         ("bid_low", "<i8"),
         ("bid_high", "<i8"),
         ("ask_low", "<i8"),
         ("ask_high", "<i8"),
+        ("bid_marks", "<u8", (MARK_WORDS,)),  # bit t: something is at a tick that is t modulo 1,024
+        ("ask_marks", "<u8", (MARK_WORDS,)),
         ("best_buy", "<i8"),  # our highest resting bid, -1 none
         ("best_sell", "<i8"),  # our lowest resting ask, FOREVER none
         ("print_low", "<i8"),  # prints at or below matter
@@ -126,9 +131,10 @@ class Knob(IntEnum):
     LAST_VISIBLE = 3  # reports never overtake each other
     FREE_TAKEN = 4  # first free entry of the consumed-levels table, -1 none
     OVERFLOW = 5  # reports that found no room: an error for the face to raise
+    REQUESTS = 6  # orders and cancels on their way
 
 
-_REPORT_LATENCY, _REPORTS = int(Knob.REPORT_LATENCY), int(Knob.REPORTS)
+_REPORT_LATENCY, _REPORTS, _REQUESTS = int(Knob.REPORT_LATENCY), int(Knob.REPORTS), int(Knob.REQUESTS)
 _LAST_VISIBLE, _FREE_TAKEN, _OVERFLOW = int(Knob.LAST_VISIBLE), int(Knob.FREE_TAKEN), int(Knob.OVERFLOW)
 _RESTING = int(Slot.RESTING)
 
@@ -140,6 +146,7 @@ class Matching(NamedTuple):
     clock: np.ndarray  # (2,) int64: next due request or settlement ns, next visible report ns
     markets: np.ndarray  # (M,) MARKET
     orders: np.ndarray  # (256,) ORDER
+    requests: np.ndarray  # (256,) int64: slots of what is on its way, by due time, then by serial number
     taken: np.ndarray  # (1024,) TAKEN
     reports: np.ndarray  # (4096,) REPORT
     knobs: np.ndarray  # (len(Knob),) int64
@@ -180,13 +187,44 @@ def new_matching(
         clock=np.full(2, FOREVER),
         markets=markets,
         orders=np.zeros(orders, ORDER),
+        requests=np.zeros(orders, np.int64),
         taken=taken,
         reports=np.zeros(reports, REPORT),
         knobs=knobs,
     )
 
 
-@inlined
+@hot
+def enqueue(mt, slot):
+    """The request of a slot is on its way: put it in line; ties of the due time go by serial number."""
+    mine = mt.orders[slot]
+    at = mt.knobs[_REQUESTS]
+    mt.knobs[_REQUESTS] = at + 1
+    while at > 0:
+        before = mt.orders[mt.requests[at - 1]]
+        if before.due_ns < mine.due_ns or (before.due_ns == mine.due_ns and before.id < mine.id):
+            break
+        mt.requests[at] = mt.requests[at - 1]
+        at -= 1
+    mt.requests[at] = slot
+    mt.clock[0] = min(mt.clock[0], mine.due_ns)
+
+
+@hot
+def first_request(mt):
+    """Slot of the request that is due next, -1 when none is on its way."""
+    return mt.requests[0] if mt.knobs[_REQUESTS] > 0 else NONE
+
+
+@hot
+def dequeue(mt):
+    """The first request has arrived."""
+    mt.knobs[_REQUESTS] -= 1
+    for i in range(mt.knobs[_REQUESTS]):
+        mt.requests[i] = mt.requests[i + 1]
+
+
+@hot
 def report(mt, kind, order_id, market, side, lots, price, left, liquidity, reason, t):
     """Append a report; returns its index, -1 when the table is full (counted in OVERFLOW).
 
@@ -218,7 +256,7 @@ def report(mt, kind, order_id, market, side, lots, price, left, liquidity, reaso
     return n
 
 
-@inlined
+@hot
 def link(mt, m, slot):
     """The order of a slot is live: last in its market's line."""
     mt.orders[slot].next = NONE
@@ -232,7 +270,7 @@ def link(mt, m, slot):
     mt.orders[last].next = slot
 
 
-@inlined
+@hot
 def unlink(mt, m, slot):
     """Take a live order out of its market's line and free its slot."""
     after = mt.orders[slot].next
@@ -254,7 +292,7 @@ def tell(mt, kind, slot, reason, t):
     report(mt, kind, order.id, order.market, order.side, ZERO, ZERO, order.lots, ZERO, reason, t)
 
 
-@inlined
+@hot
 def finish(mt, m, slot, kind, reason, t):
     """A live order ends unfilled or partly filled: report it and free its slot."""
     tell(mt, kind, slot, reason, t)
@@ -331,37 +369,53 @@ def fillable(mt, slot):
     return max(np.int64(0), min(order.lots, -mt.markets[order.market].position * order.side))
 
 
-@inlined
+@hot
 def look(mt, m):
     """Renew the prices that matter after orders or consumed levels of a market changed."""
     bid_low = ask_low = best_sell = print_high = FOREVER
     bid_high = ask_high = best_buy = print_low = NONE
-    entry = mt.markets[m].taken
+    row = mt.markets[m]
+    for word in range(MARK_WORDS):
+        row.bid_marks[word] = row.ask_marks[word] = _NO_BITS
+    entry = row.taken
     while entry >= 0:
         tick = mt.taken[entry].tick
         if mt.taken[entry].side == 0:
             bid_low, bid_high = min(bid_low, tick), max(bid_high, tick)
+            _mark(row.bid_marks, tick)
         else:
             ask_low, ask_high = min(ask_low, tick), max(ask_high, tick)
+            _mark(row.ask_marks, tick)
         entry = mt.taken[entry].next
-    slot = mt.markets[m].first
+    slot = row.first
     while slot >= 0:
         order = mt.orders[slot]
+        tick = order.price
         if order.state == _RESTING:
             if order.side > 0:
-                bid_low, bid_high = min(bid_low, order.price), max(bid_high, order.price)
-                best_buy = max(best_buy, order.price)
+                bid_low, bid_high, best_buy = min(bid_low, tick), max(bid_high, tick), max(best_buy, tick)
+                _mark(row.bid_marks, tick)
             else:
-                ask_low, ask_high = min(ask_low, order.price), max(ask_high, order.price)
-                best_sell = min(best_sell, order.price)
+                ask_low, ask_high, best_sell = min(ask_low, tick), max(ask_high, tick), min(best_sell, tick)
+                _mark(row.ask_marks, tick)
         elif order.trigger_by == 0:
             if order.side > 0:
                 print_high = min(print_high, order.trigger)
             else:
                 print_low = max(print_low, order.trigger)
         slot = order.next
-    row = mt.markets[m]
     row.bid_low, row.bid_high = bid_low, bid_high
     row.ask_low, row.ask_high = ask_low, ask_high
     row.best_buy, row.best_sell = best_buy, best_sell
     row.print_low, row.print_high = max(print_low, best_buy), min(print_high, best_sell)
+
+
+@hot
+def _mark(marks, tick):
+    marks[(tick >> 6) & (MARK_WORDS - 1)] |= _ONE << np.uint64(tick & 63)
+
+
+@hot
+def marked(marks, tick):
+    """Whether something of ours may be at a tick; surely not where this says no."""
+    return (marks[(tick >> 6) & (MARK_WORDS - 1)] >> np.uint64(tick & 63)) & _ONE != 0

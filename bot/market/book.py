@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, inlined, leading_zeros, trailing_zeros
+from bot.core.jit import hot, leading_zeros, rare, trailing_zeros
 
 PAGE_BITS = 10
 PAGE = 1 << PAGE_BITS
@@ -29,6 +29,7 @@ BID: Any = np.int64(0)
 ASK: Any = np.int64(1)
 EMPTY = -1
 NO_ROOM = -1.0
+TOP_LEVELS = (1, 5, 10, 20)
 
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _ONE = np.uint64(1)
@@ -92,13 +93,18 @@ def flip_of(books, side):
     return 0
 
 
-@inlined
-def place(directory, lots, occupied, sums, best, pages, market, side, tick, wanted):
-    """`set_level` over the arrays of `Books`, for the loop that holds them as locals.
+@hot
+def place(books, market, side, tick, wanted):
+    """Set the lots displayed at a tick (0 deletes); returns the lots before.
+
+    Returns NO_ROOM and changes nothing when the directory or the pages do not
+    suffice: the caller must `grow` and call again. `best` may point at an
+    emptied level until `settle` at the commit.
 
     Sets and deletes take the same path: whether a level comes or goes is a coin
     toss that the processor would guess wrong every other time.
     """
+    directory, lots, best = books.directory, books.lots, books.best
     slots = directory.shape[2]
     if tick >> PAGE_BITS >= slots:
         return NO_ROOM
@@ -108,10 +114,10 @@ def place(directory, lots, occupied, sums, best, pages, market, side, tick, want
     if page < 0:
         if wanted == 0.0:
             return 0.0
-        page = pages[0]
+        page = books.pages[0]
         if (page + 1) << PAGE_BITS > lots.size:
             return NO_ROOM
-        pages[0] = page + 1
+        books.pages[0] = page + 1
         directory[market, side, slot] = page
     # unsigned: numba need not look for negative indices
     i = np.uint64((page << PAGE_BITS) | (key & (PAGE - 1)))
@@ -120,36 +126,20 @@ def place(directory, lots, occupied, sums, best, pages, market, side, tick, want
     there = np.uint64(wanted != 0.0)
     before = lots[i]
     lots[i] = wanted
-    sums[word] += wanted - before
-    occupied[word] = (occupied[word] & ~(_ONE << at)) | (there << at)
+    books.sums[word] += wanted - before
+    books.occupied[word] = (books.occupied[word] & ~(_ONE << at)) | (there << at)
     if key > best[market, side] and wanted != 0.0:
         best[market, side] = key
     return before
 
 
-@hot
+@rare
 def set_level(books, market, side, tick, lots):
-    """Set the lots displayed at a tick (0 deletes); returns the lots before.
-
-    Returns NO_ROOM and changes nothing when the directory or the pages do not
-    suffice: the caller must `grow` and call again. `best` may point at an
-    emptied level until `settle` at the commit.
-    """
-    return place(
-        books.directory,
-        books.lots,
-        books.occupied,
-        books.sums,
-        books.best,
-        books.pages,
-        market,
-        side,
-        tick,
-        lots,
-    )
+    """`place`, to be called from Python."""
+    return place(books, market, side, tick, lots)
 
 
-@hot
+@rare
 def level_count(books, market, side):
     """Occupied levels of one side."""
     count = 0
@@ -173,7 +163,7 @@ def settle(books, market):
             books.best[market, side] = key_at_or_below(books, market, side, key)
 
 
-@hot
+@rare
 def clear(books, market):
     """Empty a market's ladder (a snapshot begins); its pages stay with it."""
     for side in range(2):
@@ -250,7 +240,7 @@ def key_at_or_below(books, market, side, key):
     return np.int64(EMPTY)
 
 
-@hot
+@rare
 def depth_between(books, market, side, high, low):
     """Lots on all levels with low <= key <= high.
 
@@ -299,7 +289,7 @@ def depth_to_key(books, market, side, key):
 
 @hot
 def top_sums(books, market, side, out):
-    """Cumulative lots of the best 1, 5, 10 and 20 levels into out[0:4]; fewer levels: what exists.
+    """Cumulative lots of the best TOP_LEVELS (1, 5, 10, 20) levels into out[0:4]; fewer: what exists.
 
     Returns the key of the last level counted (-1 on an empty side).
     """
@@ -314,43 +304,31 @@ def top_sums(books, market, side, out):
     offset = (key & (PAGE - 1)) >> 6
     word = books.occupied[page * WORDS + offset] & (_FULL >> np.uint64(63 - (key & 63)))
     last = key
-    while True:
-        while word == 0:
-            offset -= 1
-            while offset < 0:
-                slot -= 1
-                if slot < 0:
-                    break
-                page = np.int64(books.directory[market, side, slot])
-                if page >= 0:
-                    offset = WORDS - 1
-            if slot < 0:
-                break
-            word = books.occupied[page * WORDS + offset]
-        if slot < 0:
-            break
-        bit = np.int64(63) - np.int64(leading_zeros(word))
-        word ^= _ONE << np.uint64(bit)
-        total += books.lots[(page << PAGE_BITS) + (offset << 6) + bit]
-        last = (slot << PAGE_BITS) + (offset << 6) + bit
-        levels += 1
-        if levels == 1:
-            out[0] = total
-        elif levels == 5:
-            out[1] = total
-        elif levels == 10:
-            out[2] = total
-        elif levels == 20:
-            break
-    if levels < 5:
-        out[1] = total
-    if levels < 10:
-        out[2] = total
-    out[3] = total
+    for k in range(len(TOP_LEVELS)):
+        while levels < TOP_LEVELS[k] and slot >= 0:
+            if word == 0:
+                offset -= 1
+                while offset < 0:
+                    slot -= 1
+                    if slot < 0:
+                        break
+                    page = np.int64(books.directory[market, side, slot])
+                    if page >= 0:
+                        offset = WORDS - 1
+                if slot >= 0:
+                    word = books.occupied[page * WORDS + offset]
+                continue
+            bit = np.int64(63) - np.int64(leading_zeros(word))
+            word ^= _ONE << np.uint64(bit)
+            at = (offset << 6) + bit
+            total += books.lots[(page << PAGE_BITS) + at]
+            last = (slot << PAGE_BITS) + at
+            levels += 1
+        out[k] = total
     return last
 
 
-@hot
+@rare
 def _collect(books, market, side, ticks, lots):
     flip = flip_of(books, side)
     key = books.best[market, side]

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from bot.core.enums import Trust
-from bot.core.jit import inlined
+from bot.core.jit import hot
 from bot.core.units import NS_PER_S
-from bot.market.book import ASK, BID, best_tick
 from bot.market.heads import CROSSED, EMPTY_ASK, EMPTY_BID, LOCKED, NO_BOOK, OK
 
 STALE_NS = 15 * NS_PER_S
@@ -21,12 +20,12 @@ OUTSIDE_NS = 2 * NS_PER_S
 OUTSIDE_COMMITS = 5
 
 
-@inlined
-def judge(books, heads, market, now_ns):
-    """After a ladder commit: its status, and whether a stray print has been answered by the book."""
-    head = heads[market]
-    bid = best_tick(books, market, BID)
-    ask = best_tick(books, market, ASK)
+@hot
+def judge(head, bid, ask, now_ns):
+    """After a ladder commit: its status, and whether a stray print has been answered by the book.
+
+    `bid`, `ask`: the ladder's touch in ticks, -1 where a side is empty.
+    """
     if bid < 0 and ask < 0:
         head.status = NO_BOOK
     elif bid < 0:
@@ -55,13 +54,12 @@ def judge(books, heads, market, now_ns):
     head.commits += 1
 
 
-@inlined
-def note_print(books, heads, market, tick, now_ns):
+@hot
+def note_print(head, bid, ask, tick, now_ns):
     """A market trade printed: outside the spread it is a question, at or inside it the answer."""
-    head = heads[market]
     if head.status != OK:
         return
-    if best_tick(books, market, BID) <= tick <= best_tick(books, market, ASK):
+    if bid <= tick <= ask:
         head.outside_price = 0
         head.outside = 0
     elif head.outside_price == 0:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from bot.core.enums import Agreement
-from bot.core.jit import hot
+from bot.core.jit import hot, rare
 from bot.core.units import NS_PER_S
 from bot.signals.composite import combine_cards
 from bot.signals.grid import horizon_sigma_bps, return_bps
@@ -36,7 +36,7 @@ _NEUTRAL, _MIXED = int(Agreement.NEUTRAL), int(Agreement.MIXED)
 _AGREED, _CONFLICTED = int(Agreement.AGREED), int(Agreement.CONFLICTED)
 
 
-@hot
+@rare
 def emit(sig, books, heads, now_ns):
     """Emit every card and composite of every market."""
     for market in range(heads.size):
@@ -46,7 +46,7 @@ def emit(sig, books, heads, now_ns):
         read(sig, market, now_ns, (now_ns - heads[market].commit_ns) / NS_PER_S)
 
 
-@hot
+@rare
 def read(sig, market, now_ns, age_s):
     """Everything that follows from the raw values of one emission. `age_s`: of the book."""
     cards = sig.raw.shape[1]
@@ -76,7 +76,7 @@ def robust_scale(history, market, row, prior, floor):
     return max((n * middle + PRIOR_N * prior) / (n + PRIOR_N), floor)
 
 
-@hot
+@rare
 def _score_windows(sig, market, card):
     """Scores of the three windows; each sample enters its history after it was scored."""
     for w in range(WINDOWS):
@@ -149,7 +149,7 @@ def _gap_share(grids, market):
     return bad / 60.0
 
 
-@hot
+@rare
 def _read_card(sig, market, card, mode, age_s, gap_share, samples, now_ns):
     """One card for one mode."""
     reading = sig.cards[market, card, mode]
@@ -248,7 +248,7 @@ def exhausted(sig, market, mode, memory, strength, mid):
     return move >= 2.0 * sigma and recent <= 0.25 * move / memory.cards
 
 
-@hot
+@rare
 def align(sig, market):
     """6.7 without the sign of the score: tanh of the mode's window return over its volatility."""
     grid = sig.grid[market]
@@ -258,7 +258,7 @@ def align(sig, market):
         grid.drift[mode] = math.tanh(move / sigma) if sigma > 0.0 else np.nan
 
 
-@hot
+@rare
 def _fast_flow(sig, market):
     """The 10 s order-flow imbalance in mean touch depths, and its robust z: for entries, not a card."""
     value = flow_imbalance(sig, market, 0)

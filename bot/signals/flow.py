@@ -6,28 +6,22 @@ ladder's. A window of length w decays with tau = w/2.
 
 from __future__ import annotations
 
-from bot.core.jit import hot, inlined
-from bot.market.book import ASK, BID, best_lots, best_tick
+from bot.core.jit import hot
 from bot.signals.decay import decay_factors, scale_all
 from bot.signals.features import ofi_increment
 from bot.signals.grid import on_grid
-from bot.signals.walls import drop_walls, wall_traded
+from bot.signals.walls import drop_walls
 
 __all__ = ["age_quotes", "age_trades", "on_commit", "on_grid", "on_reset", "on_trade"]
 
 
-@inlined
-def on_commit(sig, books, heads, market, now_ns):
+@hot
+def on_commit(row, bid, bid_lots, ask, ask_lots, now_ns):
     """A usable ladder was committed: the order-flow increment of its touch (1.6).
 
-    The first touch after a reset only seeds: it counts towards the mean touch
-    size and gives no increment.
+    `row`: of `Signals.flow`. The first touch after a reset only seeds: it counts towards the
+    mean touch size and gives no increment.
     """
-    row = sig.flow[market]
-    bid = best_tick(books, market, BID)
-    ask = best_tick(books, market, ASK)
-    bid_lots = best_lots(books, market, BID)
-    ask_lots = best_lots(books, market, ASK)
     if (
         bid == row.bid
         and ask == row.ask
@@ -39,7 +33,7 @@ def on_commit(sig, books, heads, market, now_ns):
     flow = 0.0
     if row.seeded:
         flow = ofi_increment(row.bid, row.bid_lots, row.ask, row.ask_lots, bid, bid_lots, ask, ask_lots)
-    age_quotes(sig, market, now_ns)
+    age_quotes(row, now_ns)
     row.ofi_total += flow
     depth = 0.5 * (bid_lots + ask_lots)
     for k in range(row.ofi.size):
@@ -50,11 +44,10 @@ def on_commit(sig, books, heads, market, now_ns):
     row.bid, row.ask, row.bid_lots, row.ask_lots = bid, ask, bid_lots, ask_lots
 
 
-@inlined
-def on_trade(sig, heads, market, side, tick, lots, now_ns):
+@hot
+def on_trade(row, side, lots, now_ns):
     """A market trade by an aggressor of `side` (+1 buys, -1 sells; 0, not told, counts for neither)."""
-    row = sig.flow[market]
-    age_trades(sig, market, now_ns)
+    age_trades(row, now_ns)
     if side > 0:
         for k in range(row.bought.size):
             row.bought[k] += lots
@@ -64,8 +57,6 @@ def on_trade(sig, heads, market, side, tick, lots, now_ns):
     row.cvd += side * lots
     row.traded += lots
     row.minute_lots += lots
-    if sig.grid[market].walls:
-        wall_traded(sig, market, side, tick, lots)
 
 
 @hot
@@ -76,9 +67,8 @@ def on_reset(sig, market):
 
 
 @hot
-def age_quotes(sig, market, now_ns):
+def age_quotes(row, now_ns):
     """Decay the order-flow sums to a time."""
-    row = sig.flow[market]
     factors = decay_factors(now_ns - row.quote_ns)
     scale_all(row.ofi, factors)
     scale_all(row.depth, factors)
@@ -87,9 +77,8 @@ def age_quotes(sig, market, now_ns):
 
 
 @hot
-def age_trades(sig, market, now_ns):
+def age_trades(row, now_ns):
     """Decay the trade sums to a time."""
-    row = sig.flow[market]
     factors = decay_factors(now_ns - row.trade_ns)
     scale_all(row.bought, factors)
     scale_all(row.sold, factors)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from bot.core.jit import hot, inlined
+from bot.core.jit import hot, rare
 from bot.market.book import ASK, BID
 from bot.market.heads import OK
 from bot.signals.features import band_depth, log_depth_ratio, mid_of, spread_bps
@@ -51,7 +51,7 @@ _LEAST_RETURNS = 30
 _ONE = np.uint64(1)
 
 
-@hot
+@rare
 def on_grid(sig, books, heads, market, now_ns):
     """Work off all grid points up to a time; called when `next_grid_ns` is reached."""
     due = sig.next_grid_ns[market]
@@ -80,7 +80,7 @@ def on_grid(sig, books, heads, market, now_ns):
                 scan(sig, books, market, grid.second * SECOND_NS)
 
 
-@inlined
+@hot
 def _start(sig, market, second):
     """As after a cold start: what a jump in time leaves would pass for recent."""
     grid = sig.grid[market]
@@ -93,7 +93,7 @@ def _start(sig, market, second):
     sig.flow[market].minute_lots = 0.0
 
 
-@inlined
+@hot
 def _no_thin(grids, market):
     grid = grids[market]
     grid.thin_seeded = 0
@@ -131,7 +131,7 @@ def thin_step(grids, bands, market, bid_depth, ask_depth, gain, persist):
     grid.thin = state if grid.thin_run >= persist else 0
 
 
-@inlined
+@hot
 def _second(sig, books, market, second, usable, bid_depth, ask_depth):
     grid = sig.grid[market]
     mid = mid_of(books, market) if usable else np.nan
@@ -158,7 +158,7 @@ def return_bps(sig, market, second, seconds):
     return 1e4 * (sig.mids[market, second % MIDS] / before - 1.0)
 
 
-@inlined
+@hot
 def _returns(sig, market, second):
     grid = sig.grid[market]
     move = return_bps(sig, market, second, 1)

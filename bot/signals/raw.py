@@ -77,8 +77,8 @@ def trade_imbalance(sig, heads, market, horizon, now_ns):
 @hot
 def measure(sig, books, heads, market, now_ns):
     """Fill sig.raw of a market for an emission."""
-    age_quotes(sig, market, now_ns)
-    age_trades(sig, market, now_ns)
+    age_quotes(sig.flow[market], now_ns)
+    age_trades(sig.flow[market], now_ns)
     factors = decay_factors(now_ns - sig.grid[market].emitted_ns)
     for card in range(LEVEL_CARDS):
         level = sig.levels[market, card]

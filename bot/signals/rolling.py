@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot
+from bot.core.jit import hot, rare
 
 ARRIVED, SORTED = 0, 1
 COUNT, OLDEST = 0, 1
@@ -55,7 +55,7 @@ def upper_bound(ordered, count, value):
     return low
 
 
-@hot
+@rare
 def push(windows, market, row, capacity, value):
     """Add a finite sample; the oldest leaves once `capacity` (at most the array's) are held."""
     arrived = windows.samples[market, row, ARRIVED]
@@ -105,7 +105,7 @@ def median_of(windows, market, row):
     return (ordered[half - 1] + ordered[half]) / 2.0
 
 
-@hot
+@rare
 def mid_rank(windows, market, row, value):
     """Share of the samples below `value` plus half the share equal to it; nan while empty."""
     count = windows.places[market, row, COUNT]

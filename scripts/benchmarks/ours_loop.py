@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from bot.core.enums import OrderType, RejectReason, ReportKind, TimeInForce
-from bot.core.jit import hot, inlined
+from bot.core.jit import hot
 from bot.engine.kernel import FOREVER, Ctl, Stop, advance, new_state
 from bot.execution.matching import new_matching
-from bot.execution.venue_state import Knob, Slot
+from bot.execution.venue_state import Knob, Slot, enqueue
 from bot.market.book import ASK, BID, best_tick, grow, top_sums
 from bot.market.events import Kind
 from scripts.benchmarks.inputs import instrument
@@ -70,7 +70,7 @@ LOT = 0.001  # the peer measures flow in coins
 _NOW, _STOP, _AT_MESSAGE = int(Ctl.NOW), int(Ctl.STOP), int(Ctl.AT_MESSAGE)
 _STOP_END, _STOP_REPORTS, _STOP_MESSAGE = int(Stop.END), int(Stop.REPORTS), int(Stop.MESSAGE)
 _TRADE = int(Kind.TRADE)
-_NEXT_DUE, _NEXT_REPORT = 0, 1  # of Matching.clock
+_NEXT_REPORT = 1  # of Matching.clock
 _REPORTS = int(Knob.REPORTS)
 _SLOT_SENT, _SLOT_CANCEL = int(Slot.SENT), int(Slot.CANCEL)
 _LIMIT, _POST_ONLY = int(OrderType.LIMIT), int(TimeInForce.POST_ONLY)
@@ -105,24 +105,25 @@ def _measure(books, w, bids, asks):
 
 
 @hot
-def _send(mt, w, state, due_ns):
-    """A request on its way to the venue, in a free row of its table."""
-    slot = 0
+def _free(mt, w, state, due_ns):
+    """A free slot of the venue's table, begun with the next serial number."""
+    slot = np.int64(0)
     while mt.orders[slot].state != 0:
         slot += 1
     order = mt.orders[slot]
     w.id += 1
     order.id, order.state, order.due_ns, order.market = w.id, state, due_ns, 0
-    mt.clock[_NEXT_DUE] = min(mt.clock[_NEXT_DUE], due_ns)
-    return order
+    return slot
 
 
 @hot
 def _quote(mt, ctl, w, side):
-    order = _send(mt, w, _SLOT_SENT, ctl[_NOW] + ORDER_LATENCY_NS)
+    slot = _free(mt, w, _SLOT_SENT, ctl[_NOW] + ORDER_LATENCY_NS)
+    order = mt.orders[slot]
     order.type, order.time_in_force, order.reduce_only = _LIMIT, _POST_ONLY, 0
     order.side, order.lots = side, 1
     order.price = w.bid if side > 0 else w.ask
+    enqueue(mt, slot)
     w.state, w.side, w.price = SENT, side, order.price
     w.orders += 1
 
@@ -140,8 +141,10 @@ def _decide(mt, ctl, w):
         if want != 0:
             _quote(mt, ctl, w, want)
     elif w.state == LIVE and (want != w.side or w.price != (w.bid if w.side > 0 else w.ask)):
-        order = w.id
-        _send(mt, w, _SLOT_CANCEL, ctl[_NOW] + ORDER_LATENCY_NS).target = order
+        wanted = w.id
+        slot = _free(mt, w, _SLOT_CANCEL, ctl[_NOW] + ORDER_LATENCY_NS)
+        mt.orders[slot].target = wanted
+        enqueue(mt, slot)
         w.state = CANCELING
         w.cancels += 1
 
@@ -169,7 +172,7 @@ def _drain(mt, w, now_ns):
     mt.clock[_NEXT_REPORT] = mt.reports[0].visible_ns if count > read else FOREVER
 
 
-_step = inlined(advance.py_func)
+_step = hot(advance.py_func)
 """The loop itself, copied into the driver: its arrays are not handed over anew for every message."""
 
 
@@ -199,11 +202,17 @@ def run(st, rows, start, w, bids, asks):
     return i
 
 
-def replay(rows: np.ndarray) -> tuple[float, np.void]:
-    """Seconds of the replay, growing of the ladder included, and what the trader holds after it."""
+def replay(rows: np.ndarray, *, grid: bool = False) -> tuple[float, np.void]:
+    """Seconds of the replay, growing of the ladder included, and what the trader holds after it.
+
+    `grid`: also the 250 ms grid of the cards (thin sides, volatility, walls), of which the peer has
+    no counterpart.
+    """
     mine = instrument()
-    venue = new_matching(1, (mine,), report_latency_ns=REPORT_LATENCY_NS, orders=16)
+    venue = new_matching(1, (mine,), report_latency_ns=REPORT_LATENCY_NS)
     state = new_state((mine,), mt=venue)
+    if not grid:
+        state.signals.next_grid_ns[:] = FOREVER
     trader, bids, asks = np.zeros(1, TRADER), np.zeros(4), np.zeros(4)
     start = time.perf_counter()
     at = 0
@@ -219,6 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--repeat", type=int, default=5, help="0: compile or load only")
+    parser.add_argument("--grid", action="store_true", help="with the 250 ms grid of the cards")
     args = parser.parse_args()
     about = json.loads((args.folder / "stream.json").read_text())
     framer = Framer()
@@ -228,7 +238,7 @@ def main() -> None:
     result = {"rows": about["rows"], "events": rows.size, "compile_s": time.perf_counter() - start}
     seconds = []
     for _ in range(args.repeat):
-        took, trader = replay(rows)
+        took, trader = replay(rows, grid=args.grid)
         seconds.append(took)
         result |= {name: trader[name].item() for name in ("orders", "cancels", "fills", "position")}
         result |= {"signals": trader["signals"].item(), "check": trader["check"].item()}

@@ -32,14 +32,15 @@ INVERSE = Instrument(
 def _level(mt, books, heads, m, side, tick, lots):
     before = ladder.set_level(books, m, side, tick, lots)
     if mt.watch[m] != 0:
-        matching.on_level(mt, books, heads, m, side, tick, before, lots)
+        matching.on_level(mt, m, side, tick, before, lots)
 
 
 @njit
 def _commit(mt, books, heads, m, t):
     ladder.settle(books, m)
     if mt.watch[m] != 0:
-        matching.on_commit(mt, books, heads, m, t)
+        bid, ask = ladder.best_tick(books, m, ladder.BID), ladder.best_tick(books, m, ladder.ASK)
+        matching.on_commit(mt, books, heads, m, bid, ask, t)
 
 
 @njit

@@ -62,9 +62,9 @@ class ReferenceVenue:
                 continue
             self.requests.remove(request)
             if request[2] == "order":
-                self.arrive(request[3], t)
+                self.arrive(request[3], request[0])
             else:
-                self.withdraw(request[3], t)
+                self.withdraw(request[3], request[0])
 
     def rows(self, t: int, rows: list[tuple[int, int, int]], snapshot: bool) -> None:
         self.begin(t)

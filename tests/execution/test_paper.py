@@ -124,7 +124,7 @@ def test_lost_reports_are_an_error():
 
 def test_reports_never_overtake_each_other_when_venue_time_runs_backwards():
     w = flat(report_latency_ns=5 * MS)
-    w.send(0, BUY, 1, price=100)
+    w.send(30 * MS, BUY, 1, price=100)
     w.begin(30 * MS)
     w.trade(20 * MS, -1, 99, 1)
     assert w.venue.drain(35 * MS - 1) == []

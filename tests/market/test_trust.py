@@ -96,10 +96,13 @@ class Market:
             if tick is not None:
                 ladder.set_level(self.books, 1, side, tick, 5.0)
         ladder.settle(self.books, 1)
-        judge(self.books, self.heads, 1, at_ns)
+        judge(self.head, *self._touch(), at_ns)
 
     def print(self, tick: int, at_ns: int) -> None:
-        note_print(self.books, self.heads, 1, tick, at_ns)
+        note_print(self.head, *self._touch(), tick, at_ns)
+
+    def _touch(self) -> tuple[int, int]:
+        return ladder.best_tick(self.books, 1, BID), ladder.best_tick(self.books, 1, ASK)
 
     def trust(self, now_ns: int) -> Trust:
         return trust_of(self.head, now_ns)[0]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.signals.decay import TAUS_S
-from bot.signals.flow import age_quotes, age_trades, on_commit, on_reset, on_trade
+from bot.signals.flow import age_quotes, age_trades, on_reset, on_trade
 from bot.signals.raw import flow_imbalance, trade_imbalance
 from tests import reference
 from tests.signals.worlds import NS_PER_S, T0, ladder_of, one_market
@@ -27,10 +27,10 @@ def test_order_flow_sums_equal_the_sum_over_all_quotes(quotes):
     for (bid, bid_lots, ask, ask_lots), gap in quotes:
         now += gap
         books = ladder_of({bid: bid_lots}, {ask: ask_lots})
-        on_commit(market.sig, books, market.heads, 0, now)
+        market.touch(books, now)
         if not seen or seen[-1][1] != (bid, bid_lots, ask, ask_lots):
             seen.append((now, (bid, bid_lots, ask, ask_lots)))
-    age_quotes(market.sig, 0, now)
+    age_quotes(market.sig.flow[0], now)
     row = market.sig.flow[0]
     times = [t / NS_PER_S for t, _ in seen]
     increments = [reference.ofi_increment(a, b) for (_, a), (_, b) in pairwise(seen)]
@@ -57,10 +57,10 @@ def test_trade_imbalance_equals_the_sum_over_all_trades(gaps, data):
         now += gap
         side, lots = data.draw(st.sampled_from([1, -1])), data.draw(st.integers(1, 50))
         market.heads["trade_ns"] = now
-        on_trade(market.sig, market.heads, 0, side, 100, float(lots), now)
+        on_trade(market.sig.flow[0], side, float(lots), now)
         trades.append([(now - T0) / NS_PER_S, float(lots), side])
     later = now + NS_PER_S
-    age_trades(market.sig, 0, later)
+    age_trades(market.sig.flow[0], later)
     for k, tau in enumerate(TAUS_S):
         want = reference.trade_imbalance(trades, tau, (later - T0) / NS_PER_S)
         assert trade_imbalance(market.sig, market.heads, 0, k, later) == pytest.approx(want, rel=1e-9)
@@ -78,17 +78,17 @@ def test_trade_imbalance_is_unknown_after_five_taus_without_a_trade():
 
 def test_nothing_is_concluded_across_a_reset():
     market = one_market()
-    on_commit(market.sig, ladder_of({99: 5}, {101: 5}), market.heads, 0, T0)
+    market.touch(ladder_of({99: 5}, {101: 5}), T0)
     on_reset(market.sig, 0)
-    on_commit(market.sig, ladder_of({199: 50}, {201: 1}), market.heads, 0, T0)
+    market.touch(ladder_of({199: 50}, {201: 1}), T0)
     assert not market.sig.flow["ofi"].any()
-    on_commit(market.sig, ladder_of({199: 53}, {201: 1}), market.heads, 0, T0)
+    market.touch(ladder_of({199: 53}, {201: 1}), T0)
     assert market.sig.flow["ofi"][0].tolist() == [3.0] * len(TAUS_S)
 
 
 def test_time_running_backwards_counts_as_no_time():
     market = one_market()
     market.trade(1, 100, 5.0, T0)
-    on_trade(market.sig, market.heads, 0, 1, 100, 5.0, T0 - NS_PER_S)
+    on_trade(market.sig.flow[0], 1, 5.0, T0 - NS_PER_S)
     assert market.sig.flow["bought"][0].tolist() == [10.0] * len(TAUS_S)
     assert market.sig.flow["trade_ns"][0] == T0

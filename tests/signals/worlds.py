@@ -19,6 +19,7 @@ from bot.market.book import ASK, BID, Books
 from bot.market.heads import HEAD
 from bot.signals.flow import on_commit, on_grid, on_trade
 from bot.signals.state import Signals, new_signals
+from bot.signals.walls import wall_traded
 
 T0 = 1_700_000_000 * NS_PER_S  # divisible by 100 s, not by 300 s
 Levels = Mapping[int, float]
@@ -43,9 +44,15 @@ class OneMarket:
                 self._set(side, tick, lots)
         ladder.settle(self.books, 0)
         self.heads["synced"] = 1
-        trust.judge(self.books, self.heads, 0, now_ns)
+        bid, ask = ladder.best_tick(self.books, 0, BID), ladder.best_tick(self.books, 0, ASK)
+        trust.judge(self.heads[0], bid, ask, now_ns)
         if self.heads["status"][0] == 0:
-            on_commit(self.sig, self.books, self.heads, 0, now_ns)
+            self.touch(self.books, now_ns)
+
+    def touch(self, books: Books, now_ns: int) -> None:
+        """The touch of a book is committed."""
+        quotes = [f(books, 0, side) for side in (BID, ASK) for f in (ladder.best_tick, ladder.best_lots)]
+        on_commit(self.sig.flow[0], *quotes, now_ns)
 
     def grid(self, now_ns: int) -> None:
         if now_ns >= self.sig.next_grid_ns[0]:
@@ -54,7 +61,9 @@ class OneMarket:
     def trade(self, side: int, tick: int, lots: float, now_ns: int) -> None:
         self.grid(now_ns)
         self.heads["trade_ns"] = now_ns
-        on_trade(self.sig, self.heads, 0, side, tick, lots, now_ns)
+        on_trade(self.sig.flow[0], side, lots, now_ns)
+        if self.sig.grid["walls"][0]:
+            wall_traded(self.sig, 0, side, tick, lots)
 
     def _set(self, side: int, tick: int, lots: float) -> None:
         while ladder.set_level(self.books, 0, side, tick, float(lots)) == ladder.NO_ROOM:
