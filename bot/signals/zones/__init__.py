@@ -1,0 +1,8 @@
+"""Zones: prices where something may hold the market, and how likely it is to (signals.md 8).
+
+Three hooks keep them: `flow.note_trade` on every trade, `touches.note_mid`
+every second, `renewal.renew` every ten seconds, right after the caller has
+filled the market's row of `Zones.around`. The `zone` card is
+`renewal.card_value`; people and strategies read `view.zone_views`. What
+approaches to zones teach (`learning`) is pooled over all markets.
+"""
