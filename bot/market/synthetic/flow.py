@@ -3,9 +3,10 @@
 "A stochastic model for order book dynamics", Operations Research 58(3). Per
 second, i ticks from the opposite best: limit orders 1.92 i^-0.52 up to 30
 ticks, cancels theta(i) per resting order, market orders .94 a side. Extended,
-where the market's parameters say so, by self-exciting market orders, orders
-of different sizes, and informed traders who lean towards the efficient price.
-Walls are not part of the flow: it never cancels them.
+where the market's parameters say so (signals.md 11.2), by queue-reactive rates,
+self-exciting market orders, orders of different sizes, and informed traders
+who lean towards the efficient price. Walls are not part of the flow: it never
+cancels them.
 """
 
 from __future__ import annotations
@@ -18,20 +19,39 @@ import numpy as np
 from bot.core.jit import njit
 from bot.market.synthetic.draws import exponential, uniform
 from bot.market.synthetic.ladder import market_order, mid_of, place, remove, ticks_of
-from bot.market.synthetic.state import ASK, BID, FLOW, MAX_EVENTS, NONE, STEP_NS, STEP_S, TICKS
+from bot.market.synthetic.perpetual import add_clusters
+from bot.market.synthetic.state import (
+    ASK,
+    BID,
+    EQUAL,
+    FLOW,
+    GEOMETRIC,
+    IN_DEPTH,
+    IN_FLOW,
+    MAX_EVENTS,
+    NONE,
+    STEP_NS,
+    STEP_S,
+    TICKS,
+)
+from bot.market.synthetic.venues import follow
 from bot.market.synthetic.wire import tell_touch
 
 REACH = 30
 """Ticks from the opposite best that the flow reaches."""
 
-_THIN_LIMIT, _THIN_CANCEL = 0.6, 1.6
-# Thinning the touch itself too would push the price by a tick a second without a single trade.
-_THIN_FROM = 3
 _DISTANCE = np.arange(REACH + 1, dtype=np.float64)
 LIMIT_RATE = np.where(_DISTANCE > 0, 1.92 * np.maximum(_DISTANCE, 1.0) ** -0.52, 0.0)
-LIMIT_TOTAL = float(LIMIT_RATE.sum())
-THIN_LIMIT_RATE = np.where(_DISTANCE < _THIN_FROM, 1.0, _THIN_LIMIT) * LIMIT_RATE
-THIN_LIMIT_TOTAL = float(THIN_LIMIT_RATE.sum())
+DEEP_FROM = 5
+"""Where limit orders lean towards the efficient price in the regime IN_DEPTH."""
+
+_THIN_LIMIT, _THIN_CANCEL = 0.6, 1.6
+# Row n: from n ticks on a side is thin; row 0: none is.
+_RATES = np.stack(
+    [LIMIT_RATE] + [np.where(n > _DISTANCE, 1.0, _THIN_LIMIT) * LIMIT_RATE for n in range(1, REACH + 1)]
+)
+_TOTALS = np.array([rates.sum() for rates in _RATES])
+_DEEP_TOTALS = np.array([rates[DEEP_FROM:].sum() for rates in _RATES])
 CANCEL_RATE = np.full(REACH + 1, 0.55)
 CANCEL_RATE[1:6] = (0.71, 0.81, 0.68, 0.56, 0.47)
 MARKET_RATE = 0.94
@@ -39,6 +59,9 @@ MARKET_RATE = 0.94
 _EXCITE_DECAY = 1.0  # per second
 _LEAN = 0.6
 _LEAN_BPS = 5.0
+_REACTIVE_MOST, _REACTIVE_MARKET = 10.0, 0.05
+_REACTIVE_ORDERS = np.arange(_REACTIVE_MOST + 1.0) ** 0.8  # that cancel of so many whole ones
+_GEOMETRIC_STOP = 0.5  # mean 2
 _BIG, _BIG_TAIL, _BIG_MOST = 0.02, 1.8, 20.0
 _OPENING = 0.52  # share of trades that open rather than close positions
 _EVENT_MOST = TICKS  # a market order of the flow has no price limit
@@ -46,14 +69,26 @@ _EVENT_MOST = TICKS  # a market order of the flow has no price limit
 
 @njit
 def _order_size(lane: Any) -> int:
-    """Lots: the mean size, or exponential with 2 % Pareto(1.8) when sizes vary."""
-    if lane.sizes == 0:
+    """Lots: the mean size, or exponential with 2 % Pareto(1.8)."""
+    if lane.sizes == EQUAL or lane.sizes == GEOMETRIC:
         return lane.order_lots
     if uniform(lane.rng, FLOW) < _BIG:
         factor = min((1.0 - uniform(lane.rng, FLOW)) ** (-1.0 / _BIG_TAIL), _BIG_MOST)
     else:
         factor = -log(1.0 - uniform(lane.rng, FLOW))
     return max(1, int(factor * lane.order_lots))
+
+
+@njit
+def _market_size(lane: Any) -> int:
+    """Of a market order, lots: as any order's, or geometric with mean 2 orders and 2 % Pareto(1.8)."""
+    if lane.sizes != GEOMETRIC:
+        return _order_size(lane)
+    if uniform(lane.rng, FLOW) < _BIG:
+        factor = min((1.0 - uniform(lane.rng, FLOW)) ** (-1.0 / _BIG_TAIL), _BIG_MOST)
+        return int(2.0 * factor * lane.order_lots)
+    orders = 1 + int(log(1.0 - uniform(lane.rng, FLOW)) / log(_GEOMETRIC_STOP))
+    return min(orders, int(_BIG_MOST)) * lane.order_lots
 
 
 @njit
@@ -69,8 +104,11 @@ def _orders_at(lane: Any, side: int, price: int) -> float:
 def _cancel_rate(lane: Any, side: int, i: int) -> float:
     """Of all orders of `side` that rest i ticks from the opposite best."""
     opposite = lane.ask if side > 0 else lane.bid
-    rate = CANCEL_RATE[i] * _orders_at(lane, side, opposite - side * i)
-    if lane.thin_side == -side and i >= _THIN_FROM:
+    orders = _orders_at(lane, side, opposite - side * i)
+    if lane.queue_reactive:
+        orders = _REACTIVE_ORDERS[int(min(orders, _REACTIVE_MOST))]
+    rate = CANCEL_RATE[i] * orders
+    if lane.thin_side == -side and i >= lane.thin_from:
         rate *= _THIN_CANCEL
     return rate
 
@@ -96,12 +134,38 @@ def _cancel(lane: Any, side: int, weight: float) -> None:
 
 
 @njit
+def _lean(lane: Any, regime: int) -> float:
+    """-.6 to .6: how far those who know the efficient price lean towards it, if this regime lets it show."""
+    if lane.informed == 0 or lane.regime != regime:
+        return 0.0
+    return _LEAN * tanh((lane.value - mid_of(lane)) / ticks_of(lane, _LEAN_BPS))
+
+
+@njit
+def _thin_row(lane: Any, side: int) -> int:
+    return lane.thin_from if lane.thin_side == -side else 0
+
+
+@njit
+def _limit_weight(lane: Any, side: int) -> float:
+    """Rate of limit orders of a side."""
+    row = _thin_row(lane, side)
+    return lane.depth * (_TOTALS[row] + side * _lean(lane, IN_DEPTH) * _DEEP_TOTALS[row])
+
+
+@njit
 def _limit(lane: Any, side: int, weight: float) -> None:
+    """Places an order at the distance that `weight`, uniform over the side, falls on."""
     opposite = lane.ask if side > 0 else lane.bid
-    rates = THIN_LIMIT_RATE if lane.thin_side == -side else LIMIT_RATE
+    rates = _RATES[_thin_row(lane, side)]
+    deep = 1.0 + side * _lean(lane, IN_DEPTH)
+    weight /= lane.depth
     i = 1
-    while i < REACH and weight > rates[i]:
-        weight -= rates[i]
+    while i < REACH:
+        rate = rates[i] * deep if i >= DEEP_FROM else rates[i]
+        if weight <= rate:
+            break
+        weight -= rate
         i += 1
     place(lane, lane.resting, side, opposite - side * i, _order_size(lane))
 
@@ -110,11 +174,13 @@ def _limit(lane: Any, side: int, weight: float) -> None:
 def _take(lane: Any, t_ns: int, side: int) -> None:
     """A market order of the flow; excites later ones and moves open interest."""
     limit = _EVENT_MOST if side > 0 else NONE
-    done = market_order(lane, t_ns, side, _order_size(lane), limit)
+    done = market_order(lane, t_ns, side, _market_size(lane), limit)
     lane.excite_buy += lane.excite_self if side > 0 else lane.excite_cross
     lane.excite_sell += lane.excite_cross if side > 0 else lane.excite_self
     opens = uniform(lane.rng, FLOW) < _OPENING
     lane.open_lots = max(lane.open_lots + (done if opens else -done), 0.0)
+    if opens and lane.perpetual:
+        add_clusters(lane, done)
 
 
 @njit
@@ -122,7 +188,10 @@ def _market_rate(lane: Any, side: int) -> float:
     """Base rate of market orders of a side: scaled by the script's push and the informed lean."""
     rate = MARKET_RATE * (1.0 - lane.excite_self - lane.excite_cross)
     if lane.informed:
-        rate *= 1.0 + side * _LEAN * tanh((lane.value - mid_of(lane)) / ticks_of(lane, _LEAN_BPS))
+        rate *= 1.0 + side * _lean(lane, IN_FLOW)
+    if lane.queue_reactive:
+        touch = lane.ask if side > 0 else lane.bid
+        rate *= exp(-_REACTIVE_MARKET * (max(_orders_at(lane, -side, touch), 1.0) - 1.0))
     if lane.script_side == side:
         rate *= lane.push
     return rate
@@ -157,7 +226,7 @@ def _play_one(lane: Any, t_ns: int, pick: float, rates: np.ndarray) -> None:
 
 
 @njit
-def flow_step(lane: Any) -> None:
+def flow_step(lane: Any, leader: Any) -> None:
     """All events of one step, by Gillespie's method in time scaled by the market's activity.
 
     Rates are: limit bid, limit ask, cancel bid, cancel ask, market buy, market sell.
@@ -167,8 +236,8 @@ def flow_step(lane: Any) -> None:
     span = STEP_S * activity
     at = 0.0
     for _ in range(MAX_EVENTS):
-        rates[0] = THIN_LIMIT_TOTAL if lane.thin_side < 0 else LIMIT_TOTAL
-        rates[1] = THIN_LIMIT_TOTAL if lane.thin_side > 0 else LIMIT_TOTAL
+        rates[0] = _limit_weight(lane, BID)
+        rates[1] = _limit_weight(lane, ASK)
         rates[2] = _cancel_weight(lane, BID)
         rates[3] = _cancel_weight(lane, ASK)
         rates[4] = _market_rate(lane, BID) + lane.excite_buy
@@ -179,4 +248,9 @@ def flow_step(lane: Any) -> None:
         at += wait
         if at >= span:
             return
-        _play_one(lane, lane.now_ns + int(at / span * STEP_NS), uniform(lane.rng, FLOW) * total, rates)
+        t_ns = lane.now_ns + int(at / span * STEP_NS)
+        pick = uniform(lane.rng, FLOW) * total
+        # Whoever chases the efficient price is first; the book that the pick was made for is gone then.
+        if lane.follow and follow(lane, leader, t_ns):
+            continue
+        _play_one(lane, t_ns, pick, rates)

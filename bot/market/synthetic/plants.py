@@ -1,25 +1,39 @@
-"""What is planted into the flow and when: thin sides with bursts, sweeps, walls, informed drift.
+"""What is planted into the flow and when, and the steps of a market.
 
-signals.md 11.2 and 11.3. Scripts that lead the price exclude each other.
+signals.md 11.2 and 11.3. Scripts that lead the price exclude each other. Only
+a symbol's first venue is planted; the others follow it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import sqrt
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from bot.core.jit import njit
-from bot.market.synthetic.draws import between, chance, exponential, normal, normal_at, uniform
+from bot.market.synthetic.cascades import (
+    play_cascade,
+    play_exhaustion,
+    recover_depth,
+    start_cascade,
+    start_exhaustion,
+)
+from bot.market.synthetic.draws import between, chance, exponential, uniform
+from bot.market.synthetic.efficient import change_regime, drift, open_regime, sample_value
+from bot.market.synthetic.faults import open_faults, tell_faulty_book
 from bot.market.synthetic.flow import flow_step
 from bot.market.synthetic.ladder import fill_far, market_order, mid_of, place, ticks_of
+from bot.market.synthetic.perpetual import cross_clusters, force_orders, tell_perpetual
 from bot.market.synthetic.state import (
+    ABSORBING,
     ASK,
     BID,
     BURST,
     BURSTING,
+    CASCADING,
+    CLUSTER_TICKS,
+    DRIVING,
     EDGE,
     GENUINE,
     IDLE,
@@ -30,7 +44,6 @@ from bot.market.synthetic.state import (
     ROOM,
     SPOOF,
     STEP_NS,
-    STEP_S,
     SWEEP,
     SWEPT,
     THIN,
@@ -38,8 +51,9 @@ from bot.market.synthetic.state import (
     TICKS,
 )
 from bot.market.synthetic.truth import close_truth, moved_bps, open_truth
+from bot.market.synthetic.venues import change_lag, note_value, wander
 from bot.market.synthetic.walls import end_script, plant_wall, play_wall_script, watch_walls
-from bot.market.synthetic.wire import tell_book, tell_mark, tell_open_interest, tell_touch
+from bot.market.synthetic.wire import tell_book, tell_touch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +64,27 @@ class Plants:
     spoof_per_h: float = 24.0
     thin_per_h: float = 16.0
     sweep_per_h: float = 12.0
+    cascade_per_h: float = 0.0
+    exhaustion_per_h: float = 0.0
     approach: float = 0.6  # the price is led to a new wall
-    turn: float = 0.85  # the price turns at a touched genuine wall
+    react: bool = True  # the price rests on a touched genuine wall ...
+    turn: float = 0.85  # ... and turns there
     pull: float = 0.9  # a spoof is pulled ...
     pull_bps: float = 5.0  # ... when the price comes this near
     layered: float = 0.3
+    genuine_life_s: float = 180.0  # mean, on top of 5 s
     spoof_life_s: float = 20.0
-    burst: float = 0.7  # a thin side is followed by a burst
+    thin_from: int = 3  # ticks from the opposite best; nearer levels stay as they are
+    burst: float = 0.7  # market orders burst in the last 8 s of a thin side ...
+    burst_push_low: float = 1.5  # ... at this many times their rate
+    burst_push_high: float = 3.2
+    burst_least_s: float = 20.0  # ... for so long ...
+    burst_mean_s: float = 20.0  # ... and an exponential time with this mean
+
+    @property
+    def nothing(self) -> bool:
+        """No phenomenon ever comes."""
+        return not any(value for name, value in asdict(self).items() if name.endswith("_per_h"))
 
 
 NO_PLANTS = Plants(genuine_per_h=0.0, spoof_per_h=0.0, thin_per_h=0.0, sweep_per_h=0.0)
@@ -64,13 +92,6 @@ NO_PLANTS = Plants(genuine_per_h=0.0, spoof_per_h=0.0, thin_per_h=0.0, sweep_per
 _NS = 1e9
 _S = 1_000_000_000
 _NEVER = 1 << 62
-_VALUE_BPS = 0.8  # of the efficient price, per square root of a second
-_COMMON = 0.6  # correlation of efficient prices
-_JUMP_PER_H, _JUMP_BPS = 4.0, 20.0
-_ANCHOR_S = 86_400.0
-_PREMIUM_S, _PREMIUM = 600.0, 3e-4
-_FAIR_S = 10.0
-_FUNDING_NS = 600 * _S  # 8 h of a venue
 _SWEEP_ORDERS = 80.0
 
 
@@ -80,17 +101,6 @@ def next_due(lane: Any, per_h: float) -> int:
     if per_h <= 0.0:
         return _NEVER
     return lane.now_ns + int(exponential(lane.rng, PLANT, 3600.0 / per_h) * _NS)
-
-
-@njit
-def _drift(lane: Any) -> None:
-    """One step of the efficient price: correlated Brownian motion, jumps, a slow way back."""
-    common = normal_at(lane.common_seed, lane.step)
-    noise = _COMMON**0.5 * common + (1.0 - _COMMON) ** 0.5 * normal(lane.rng, PLANT)
-    move_bps = _VALUE_BPS * sqrt(STEP_S) * noise
-    if chance(lane.rng, PLANT, _JUMP_PER_H * STEP_S / 3600.0):
-        move_bps += _JUMP_BPS if uniform(lane.rng, PLANT) < 0.5 else -_JUMP_BPS
-    lane.value += ticks_of(lane, move_bps) + (lane.anchor - lane.value) * STEP_S / _ANCHOR_S
 
 
 @njit
@@ -110,8 +120,9 @@ def _start_thin(lane: Any) -> None:
 def _play_thin(lane: Any) -> None:
     if lane.script == THINNING and lane.now_ns >= lane.script_ns:
         lane.script, lane.script_side = BURSTING, lane.thin_side
-        lane.push = between(lane.rng, PLANT, 1.5, 3.2)
-        lane.script_end_ns = lane.now_ns + int((20.0 + exponential(lane.rng, PLANT, 20.0)) * _NS)
+        lane.push = between(lane.rng, PLANT, lane.burst_push_low, lane.burst_push_high)
+        length = lane.burst_least_s + exponential(lane.rng, PLANT, lane.burst_mean_s)
+        lane.script_end_ns = lane.now_ns + int(length * _NS)
         lane.truth[lane.script_truth].touched_ns = lane.now_ns
     if lane.script == BURSTING:
         lane.value += (mid_of(lane) + lane.thin_side * ticks_of(lane, 6.0) - lane.value) / 30.0
@@ -184,23 +195,12 @@ def _plant_due(lane: Any) -> None:
     if lane.now_ns >= lane.thin_due_ns and lane.script == IDLE:
         _start_thin(lane)
         lane.thin_due_ns = next_due(lane, lane.thin_per_h)
-
-
-@njit
-def _perpetual(lane: Any) -> None:
-    """Mark, premium, funding every second; open interest every five."""
-    lane.fair += (mid_of(lane) - lane.fair) * STEP_S / _FAIR_S
-    if lane.step % 10 == 0:
-        decay = 1.0 / _PREMIUM_S
-        lane.premium += -lane.premium * decay + _PREMIUM * sqrt(2.0 * decay) * normal(lane.rng, PLANT)
-        lane.premium_sum += lane.premium
-        lane.premium_n += 1
-        if lane.now_ns >= lane.funding_ns:
-            lane.funding_ns += _FUNDING_NS
-            lane.premium_sum, lane.premium_n = lane.premium, 1
-        tell_mark(lane, lane.now_ns)
-    if lane.step % 50 == 0:
-        tell_open_interest(lane, lane.now_ns)
+    if lane.now_ns >= lane.cascade_due_ns and lane.script == IDLE:
+        start_cascade(lane)
+        lane.cascade_due_ns = next_due(lane, lane.cascade_per_h)
+    if lane.now_ns >= lane.exhaustion_due_ns and lane.script == IDLE:
+        start_exhaustion(lane)
+        lane.exhaustion_due_ns = next_due(lane, lane.exhaustion_per_h)
 
 
 @njit
@@ -208,11 +208,35 @@ def _direct(lane: Any) -> None:
     _plant_due(lane)
     _refill_swept(lane)
     watch_walls(lane)
-    if lane.script == THINNING or lane.script == BURSTING:
+    script = lane.script
+    if script in (THINNING, BURSTING):
         _play_thin(lane)
-    elif lane.script != IDLE:
+    elif script == CASCADING:
+        play_cascade(lane)
+    elif script in (DRIVING, ABSORBING):
+        play_exhaustion(lane)
+    elif script != IDLE:
         play_wall_script(lane)
+    recover_depth(lane)
     tell_touch(lane, lane.now_ns)
+
+
+@njit
+def _begin_clocks(lane: Any) -> None:
+    """What is due first, and where time-dependent states begin."""
+    lane.opened_ns = lane.now_ns
+    every = lane.funding_ns_every
+    lane.funding_ns = (lane.now_ns // every + 1) * every
+    lane.bucket = int(mid_of(lane)) // CLUSTER_TICKS
+    lane.trail[0] = lane.value
+    lane.wall_due_ns = next_due(lane, lane.genuine_per_h + lane.spoof_per_h)
+    lane.thin_due_ns = next_due(lane, lane.thin_per_h)
+    lane.sweep_due_ns = next_due(lane, lane.sweep_per_h)
+    lane.cascade_due_ns = next_due(lane, lane.cascade_per_h)
+    lane.exhaustion_due_ns = next_due(lane, lane.exhaustion_per_h)
+    open_faults(lane)
+    if lane.regimes:
+        open_regime(lane)
 
 
 @njit
@@ -227,11 +251,23 @@ def open_market(lanes: np.ndarray, k: int) -> None:
         lane.marked[price] = True
         lane.changed[lane.n_changed] = price
         lane.n_changed += 1
-    lane.funding_ns = (lane.now_ns // _FUNDING_NS + 1) * _FUNDING_NS
-    lane.wall_due_ns = next_due(lane, lane.genuine_per_h + lane.spoof_per_h)
-    lane.thin_due_ns = next_due(lane, lane.thin_per_h)
-    lane.sweep_due_ns = next_due(lane, lane.sweep_per_h)
+    _begin_clocks(lane)
     tell_book(lane, lane.now_ns)
+
+
+@njit
+def _move_value(lane: Any) -> None:
+    """The efficient price of a leader; a follower learns of it in its flow."""
+    if lane.market == lane.leader:
+        drift(lane)
+        note_value(lane)
+    else:
+        wander(lane)
+        change_lag(lane)
+    if lane.regimes:
+        change_regime(lane)
+    if lane.oracle:
+        sample_value(lane)
 
 
 @njit
@@ -239,20 +275,30 @@ def advance_market(lanes: np.ndarray, k: int, until_ns: int) -> int:
     """Steps of the kth market until `until_ns`, or until its rows are short of room.
 
     Returns 0 done, 1 call again once the rows are taken, -1 the price left the ladder.
+    A market that follows needs its leader to have come as far before.
     """
     lane = lanes[k]
+    leader = lanes[lane.leader]
     while lane.now_ns + STEP_NS <= until_ns:
         if lane.n_rows + ROOM > MAX_ROWS:
             return 1
         if lane.bid < EDGE or lane.ask > TICKS - EDGE:
             return -1
-        flow_step(lane)
+        first = lane.n_rows
+        flow_step(lane, leader)
         lane.now_ns += STEP_NS
         lane.step += 1
+        if lane.forced != 0:
+            force_orders(lane)
         if lane.informed:
-            _drift(lane)
+            _move_value(lane)
         _direct(lane)
         fill_far(lane)
-        tell_book(lane, lane.now_ns)
-        _perpetual(lane)
+        if lane.perpetual:
+            cross_clusters(lane)
+        if lane.faulty:
+            tell_faulty_book(lane, first)
+        else:
+            tell_book(lane, lane.now_ns)
+        tell_perpetual(lane)
     return 0

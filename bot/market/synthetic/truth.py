@@ -12,31 +12,61 @@ import numpy as np
 
 from bot.core.jit import njit
 from bot.market.synthetic.ladder import mid_of
-from bot.market.synthetic.state import MAX_TRUTHS
+from bot.market.synthetic.state import MAX_TRUTHS, REGIME, VALUE_EVERY_NS
 
-TYPES = {1: "genuine_wall", 2: "spoof_wall", 3: "thin_side", 4: "sweep"}
-OUTCOMES = {0: "open", 1: "consumed", 2: "pulled", 3: "expired", 4: "burst", 5: "quiet", 6: "swept"}
+TYPES = dict(
+    enumerate(
+        (
+            "genuine_wall",
+            "spoof_wall",
+            "thin_side",
+            "sweep",
+            "cascade",
+            "exhaustion",
+            "cross_lag",
+            "regime",
+            "gap",
+            "duplicate",
+            "out_of_order",
+            "crossed",
+            "stale",
+        ),
+        start=1,
+    )
+)
+OUTCOMES = (
+    "open", "consumed", "pulled", "expired", "burst", "quiet", "swept", "spent", "absorbed", "changed",
+    "over",
+)  # fmt: skip
+REGIMES = ("flow", "depth", "none")
 _PARAMS = ("lots", "reserve", "executed", "touched_ns", "scripted", "move_bps")
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """One planted phenomenon.
+    """One planted phenomenon or fault.
 
     `t0_ns`, `t1_ns` are true times (the venue's clock without its offset);
-    t1_ns is 0 while it lasts. `price` is in ticks: of the wall, of the mid when
-    a side became thin, the last one a sweep may reach. `side` is +1 for a bid
-    wall, a thin ask side, a buying sweep: where the price should go. `params`:
-    lots shown (walls) or executed (sweeps), reserve and executed lots, touched_ns (a tenth of the wall was
-    executed, or the burst began; 0 never), scripted (the price was led to the
-    wall), move_bps (walls: largest bounce after the touch; else the move of the
-    mid towards `side` while it lasted). `group` is the id of the first of a
+    t1_ns is 0 while it lasts. `price` is in ticks: of the wall, the last one a
+    sweep may reach, else of the mid when it began. `side` is +1 for a bid wall,
+    a thin ask side, a buying sweep, a rising cascade or drive: where the price
+    should go; 0 where there is none. `group` is the id of the first of a
     layered set of spoofs, its own id otherwise.
+
+    `params` of phenomena: lots shown (walls), executed (sweeps) or planted
+    (cascades), reserve, executed lots, touched_ns (a tenth of the wall was
+    executed, the burst, the forced orders or the absorption began; 0 never),
+    scripted (the price was led to the wall), move_bps (walls: largest bounce
+    after the touch; else the move of the mid towards `side` while it lasted).
+    `cross_lag` has before_ms and after_ms, `efficient_price` (a sample of it, for
+    an oracle) has ticks; the outcome of a `regime` says where the efficient price
+    shows: flow, depth or none. Faults have no params.
     """
 
     id: str
     type: str
     symbol: str
+    venue: str
     t0_ns: int
     t1_ns: int
     price: int
@@ -54,6 +84,7 @@ def open_truth(lane: Any, type_: int, price: int, side: int) -> int:
     record.type, record.t0_ns, record.price, record.side = type_, lane.now_ns, price, side
     record.t1_ns, record.outcome, record.lots, record.reserve, record.executed = 0, 0, 0, 0, 0
     record.touched_ns, record.scripted, record.move_bps = 0, 0, 0.0
+    record.before, record.after = 0.0, 0.0
     record.number = record.group = lane.n_truths
     lane.n_truths += 1
     return slot
@@ -72,23 +103,45 @@ def moved_bps(lane: Any, side: int, since: float) -> float:
     return side * (mid_of(lane) - since) / since * 1e4
 
 
-def read_truth(symbol: str, rows: np.ndarray) -> list[Truth]:
-    """TRUTH rows of one symbol as records."""
+def _params(row: np.void, type_: str) -> dict[str, float]:
+    if type_ == "cross_lag":
+        return {"before_ms": row["before"].item(), "after_ms": row["after"].item()}
+    if row["type"] >= REGIME:
+        return {}
+    return {name: row[name].item() for name in _PARAMS}
+
+
+def read_truth(venue: str, symbol: str, rows: np.ndarray) -> list[Truth]:
+    """TRUTH rows of one market as records."""
     records = []
     for row in rows[rows["type"] > 0]:
+        type_ = TYPES[int(row["type"])]
         records.append(
             Truth(
-                id=f"{symbol}-{row['number']}",
-                type=TYPES[int(row["type"])],
+                id=f"{venue}:{symbol}-{row['number']}",
+                type=type_,
                 symbol=symbol,
+                venue=venue,
                 t0_ns=int(row["t0_ns"]),
                 t1_ns=int(row["t1_ns"]),
                 price=int(row["price"]),
                 side=int(row["side"]),
-                outcome=OUTCOMES[int(row["outcome"])],
-                group=f"{symbol}-{row['group']}",
-                params={name: row[name].item() for name in _PARAMS},
+                outcome=REGIMES[int(row["after"])] if type_ == "regime" else OUTCOMES[int(row["outcome"])],
+                group=f"{venue}:{symbol}-{row['group']}",
+                params=_params(row, type_),
             )
+        )
+    return records
+
+
+def read_values(venue: str, symbol: str, rows: np.ndarray) -> list[Truth]:
+    """VALUE rows of one market as records."""
+    records = []
+    for t_ns, ticks in rows.tolist():
+        id_ = f"{venue}:{symbol}-v{t_ns // VALUE_EVERY_NS}"
+        params = {"ticks": ticks}
+        records.append(
+            Truth(id_, "efficient_price", symbol, venue, t_ns, t_ns, round(ticks), 0, "over", id_, params)
         )
     return records
 

@@ -42,7 +42,6 @@ NOTICED = 0.1
 
 _LOST_BPS = 100.0
 _APART_TICKS = 3
-_GENUINE_LIFE_S = 180.0
 _APPROACHED_LIFE_S = 150.0
 _NS = 1e9
 _ALONE = np.int64(-1)  # no group
@@ -86,7 +85,7 @@ def _raise_wall(
 def _life_s(lane: Any, type_: int, scripted: int) -> float:
     if scripted:
         return _APPROACHED_LIFE_S
-    mean = _GENUINE_LIFE_S if type_ == GENUINE else lane.spoof_life_s
+    mean = lane.genuine_life_s if type_ == GENUINE else lane.spoof_life_s
     return 5.0 + exponential(lane.rng, PLANT, mean)
 
 
@@ -183,7 +182,7 @@ def _watch_wall(lane: Any, slot: int, distance_bps: float) -> None:
 def _notice(lane: Any, slot: int) -> None:
     """The price starts to rest on a genuine wall that is being executed."""
     wall = lane.planted[slot]
-    if wall.type != GENUINE or wall.executed - wall.noticed < NOTICED * wall.size:
+    if lane.react == 0 or wall.type != GENUINE or wall.executed - wall.noticed < NOTICED * wall.size:
         return
     if lane.script == IDLE or (lane.script == APPROACH and lane.script_wall == slot):
         lane.script, lane.script_wall, lane.script_side, lane.push = HOVER, slot, -wall.side, 1.0

@@ -29,4 +29,4 @@ def spoofing() -> Session:
 @pytest.fixture(scope="session")
 def plain() -> Session:
     """Over an hour of the zero-intelligence book."""
-    return session(SyntheticMarket(5, SYMBOLS, START_NS, 4000.0, edge=False))
+    return session(SyntheticMarket(5, SYMBOLS, START_NS, 4000.0, scenario="s-zi"))

@@ -41,8 +41,11 @@ def session(market: SyntheticMarket) -> Session:
     return Session(rows, market.truth(), [mid_at(rows, k) for k in range(len(market.instruments))])
 
 
-def plain_books(rows: np.ndarray, market: int) -> Iterator[PlainBook]:
-    """Rebuilds one market's ladder in dictionaries; yields it, changing, after every book message."""
+def plain_books(rows: np.ndarray, market: int, *, repeats: bool = False) -> Iterator[PlainBook]:
+    """Rebuilds one market's ladder in dictionaries; yields it, changing, after every book message.
+
+    Without `repeats` a level that is not there may not be deleted.
+    """
     sides: dict[int, dict[int, float]] = {1: {}, -1: {}}
     touch: dict[int, tuple[int, float]] = {}
     bbo = None
@@ -50,7 +53,9 @@ def plain_books(rows: np.ndarray, market: int) -> Iterator[PlainBook]:
     names = ("kind", "side", "price", "value", "flags", "exch_ns")
     for kind, side, price, value, flags, exch_ns in zip(*(wanted[n].tolist() for n in names), strict=True):
         if kind == Kind.LEVEL:
-            if value == 0:
+            if value == 0 and repeats:
+                sides[side].pop(price, None)
+            elif value == 0:
                 del sides[side][price]
             else:
                 sides[side][price] = value

@@ -217,6 +217,7 @@ def test_truth_is_written_as_json_lines_in_order_of_time(lively: Session, tmp_pa
     assert len(lines) == len(lively.truth)
     starts = [line["t0_ns"] for line in lines]
     assert starts == sorted(starts)
-    wanted = {"id", "type", "symbol", "t0_ns", "t1_ns", "price", "side", "params", "outcome", "group"}
+    wanted = {"id", "type", "symbol", "venue", "t0_ns", "t1_ns", "price", "side", "params", "outcome"}
+    wanted.add("group")
     assert all(set(line) == wanted for line in lines)
     assert len({line["id"] for line in lines}) == len(lines)
