@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import bot
-from bot.cli import config, importing, looking, reporting, running, tape, warmup
+from bot.cli import config, evaluate, importing, looking, reporting, running, tape, warmup
 
 app = typer.Typer(
     name="lopside",
@@ -40,6 +40,7 @@ app.add_typer(importing.commands, name="import")
 app.add_typer(tape.commands, name="tape")
 app.command()(looking.features)
 app.command()(looking.signals)
+app.command()(evaluate.evaluate)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
