@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from dataclasses import asdict
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,57 +14,7 @@ from bot.core.enums import DenyReason, Mode
 from bot.core.errors import BadConfig
 from bot.core.units import NS_PER_DAY
 from bot.risk import gate
-from bot.risk.gate import Costs, Exploration, GateRules, Setup, SetupRecord, SetupRecords, judge
-
-VECTORS = [
-    case
-    for case in json.loads((Path(__file__).parents[1] / "data" / "signal_vectors.json").read_text())["cases"]
-    if case["spec"] == "9.1"
-]
-
-
-def setup_edge(p_up, mean_abs_bps, sigma_bps, horizon_s, side, target, stop, cost) -> dict[str, float]:
-    """The vector's figures from `judge`, without a record and without a margin."""
-    setup = Setup(
-        target_bps=target,
-        stop_bps=stop,
-        cost_bps=cost,
-        drift_bps=side * (2 * p_up - 1) * mean_abs_bps,
-        sigma_bps=sigma_bps,
-        horizon_s=horizon_s,
-        confidence=1.0,
-    )
-    verdict = judge(setup, SetupRecord(), GateRules(z=0.0))
-    return {"p_win": verdict.p_win, "ev_bps": verdict.ev_bps, "breakeven": verdict.breakeven}
-
-
-def round_trip_cost(
-    side: int, funding_rate: float, settles_in_s: float, hold_s: float, **costs: Any
-) -> float:
-    return Costs(**costs).round_trip(side, funding_rate, settles_in_s, hold_s)
-
-
-def posterior_win(p_model: float, wins: int, n: int) -> dict[str, float]:
-    return asdict(gate.posterior_win(p_model, wins, n))
-
-
-OURS: dict[str, Callable[..., Any]] = {
-    "barrier_win_prob": lambda target, stop, drift, var: gate.barrier_win_prob(target, stop, drift, var),
-    "expected_value": lambda p, target, stop, cost: gate.expected_value(p, target, stop, cost),
-    "breakeven_prob": gate.breakeven_prob,
-    "setup_edge": setup_edge,
-    "round_trip_cost": round_trip_cost,
-    "posterior_win": posterior_win,
-}
-
-
-@pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["id"])
-def test_edge_arithmetic_equals_the_golden_vectors(case: dict[str, Any]) -> None:
-    assert OURS[case["fn"]](**case["args"]) == pytest.approx(case["expected"], rel=1e-9, abs=1e-12)
-
-
-def test_there_are_vectors_for_every_function_of_the_gate() -> None:
-    assert {case["fn"] for case in VECTORS} == set(OURS)
+from bot.risk.gate import Exploration, GateRules, Setup, SetupRecord, SetupRecords, judge
 
 
 def test_barrier_probability_equals_a_simulated_walk() -> None:

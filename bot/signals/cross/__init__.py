@@ -1,0 +1,1 @@
+"""What several venues say about one symbol: consolidated depth, lead and lag, divergence."""

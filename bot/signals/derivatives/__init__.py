@@ -1,0 +1,1 @@
+"""What perpetual futures say besides their book: premium, open interest, liquidations, crowding."""
