@@ -151,23 +151,41 @@ def _levels(st, rows, start):
     market = np.int64(rows[start].market)
     if market >= st.heads.size:
         return start, _STOP_BAD_ROW
-    watched = st.matching.watch[market] != 0
+    stop = _STOP_END
     i = start
-    n = rows.size
-    while i < n:
-        row = rows[i]
+    while stop == _STOP_END and i < rows.size:
+        # first find the places of a run of rows, so that their memory is on its way, then write
+        count, stop = _locate(books, rows, i, market)
+        if count == 0:
+            break
+        watched = st.matching.watch[market] != 0
+        for k in range(count):
+            at = books.places[k]
+            row = rows[i + k]
+            before = ladder.put(books, at, row.value) if at >= 0 else 0.0
+            if watched:
+                side = 0 if row.side > 0 else 1
+                matching.on_level(st.matching, market, side, row.price, before, row.value)
+        i += count
+    return i, stop
+
+
+@hot
+def _locate(books, rows, start, market):
+    """Places of the level rows of a market from `start` into books.places; how many, and why no further."""
+    count = 0
+    while count < ladder.RUN and start + count < rows.size:
+        row = rows[start + count]
         if row.kind != _LEVEL or row.market != market:
             break
         if row.price >> 31 != 0 or not 0.0 <= row.value <= _MOST_LOTS:
-            return i, _STOP_BAD_ROW
-        side = 0 if row.side > 0 else 1
-        before = ladder.place(books, market, side, row.price, row.value)
-        if before < 0.0:
-            return i, _STOP_GROW
-        if watched:
-            matching.on_level(st.matching, market, side, row.price, before, row.value)
-        i += 1
-    return i, _STOP_END
+            return count, _STOP_BAD_ROW
+        at = ladder.locate(books, market, 0 if row.side > 0 else 1, row.price, row.value)
+        if at == ladder.NO_PLACE:
+            return count, _STOP_GROW
+        books.places[count] = at
+        count += 1
+    return count, _STOP_END
 
 
 @hot

@@ -95,10 +95,7 @@ _BID, _ASK = np.int64(BID), np.int64(ASK)
 def on_level(mt, m, side, tick, before, lots):
     """A ladder level of `side` (0 bid, 1 ask) went from `before` to `lots`."""
     row = mt.markets[m]
-    if side == 0:
-        concerns = tick >= row.bid_low and tick <= row.bid_high and marked(row.bid_marks, tick)
-    else:
-        concerns = tick >= row.ask_low and tick <= row.ask_high and marked(row.ask_marks, tick)
+    concerns = tick >= row.low[side] and tick <= row.high[side] and marked(row.marks, side, tick)
     if concerns:
         _level_changed(mt, m, side, tick, before, lots)
 

@@ -72,13 +72,13 @@ MARKET = np.dtype(
     [
         ("first", "<i8"),  # slot of the oldest live order
         ("taken", "<i8"),  # first entry of the consumed levels
-        # where something of ours is, so that most rows are dismissed by a few comparisons
-        ("bid_low", "<i8"),
-        ("bid_high", "<i8"),
-        ("ask_low", "<i8"),
-        ("ask_high", "<i8"),
-        ("bid_marks", "<u8", (MARK_WORDS,)),  # bit t: something is at a tick that is t modulo 1,024
-        ("ask_marks", "<u8", (MARK_WORDS,)),
+        # a book side: where something of ours is, so that most rows are dismissed by a few comparisons
+        ("low", "<i8", (2,)),
+        ("high", "<i8", (2,)),
+        ("marks", "<u8", (2, MARK_WORDS)),  # bit t: something is at a tick that is t modulo 1,024
+        ("taken_low", "<i8", (2,)),  # the same of consumed levels only
+        ("taken_high", "<i8", (2,)),
+        ("taken_marks", "<u8", (2, MARK_WORDS)),
         ("best_buy", "<i8"),  # our highest resting bid, -1 none
         ("best_sell", "<i8"),  # our lowest resting ask, FOREVER none
         ("print_low", "<i8"),  # prints at or below matter
@@ -165,9 +165,9 @@ def new_matching(
 ) -> Matching:
     """An idle venue. Leverage is capped by the instrument's; without instruments: linear, no maintenance."""
     markets = np.zeros(n_markets, MARKET)
-    for name in ("first", "taken", "bid_high", "ask_high", "best_buy", "print_low"):
+    for name in ("first", "taken", "high", "taken_high", "best_buy", "print_low"):
         markets[name] = NONE
-    for name in ("bid_low", "ask_low", "best_sell", "print_high", "funding_ns"):
+    for name in ("low", "taken_low", "best_sell", "print_high", "funding_ns"):
         markets[name] = FOREVER
     markets["average"] = 0.0
     markets["liquidation"] = np.nan
@@ -302,6 +302,8 @@ def finish(mt, m, slot, kind, reason, t):
 @hot
 def find_taken(mt, m, side, tick):
     """Entry of a consumed level, -1 when nothing was taken there."""
+    if not marked(mt.markets[m].taken_marks, side, tick):
+        return NONE
     entry = mt.markets[m].taken
     while entry >= 0:
         if mt.taken[entry].tick == tick and mt.taken[entry].side == side:
@@ -334,6 +336,7 @@ def take_level(mt, m, side, tick, displayed, want):
         row.next = mt.markets[m].taken
         mt.markets[m].taken = entry
         mt.watch[m] += 1
+        _note_taken(mt.markets[m], side, tick)
     mt.taken[entry].lots += got
     return got
 
@@ -352,6 +355,14 @@ def free_taken(mt, m, entry):
     mt.taken[entry].next = mt.knobs[_FREE_TAKEN]
     mt.knobs[_FREE_TAKEN] = entry
     mt.watch[m] -= 1
+    row = mt.markets[m]
+    row.taken_low[:] = FOREVER
+    row.taken_high[:] = NONE
+    row.taken_marks[:, :] = _NO_BITS
+    entry = row.taken
+    while entry >= 0:
+        _note_taken(row, mt.taken[entry].side, mt.taken[entry].tick)
+        entry = mt.taken[entry].next
 
 
 @hot
@@ -370,52 +381,51 @@ def fillable(mt, slot):
 
 
 @hot
+def _note_taken(row, side, tick):
+    row.taken_low[side] = min(row.taken_low[side], tick)
+    row.taken_high[side] = max(row.taken_high[side], tick)
+    _mark(row.taken_marks, side, tick)
+
+
+@hot
 def look(mt, m):
     """Renew the prices that matter after orders or consumed levels of a market changed."""
-    bid_low = ask_low = best_sell = print_high = FOREVER
-    bid_high = ask_high = best_buy = print_low = NONE
     row = mt.markets[m]
-    for word in range(MARK_WORDS):
-        row.bid_marks[word] = row.ask_marks[word] = _NO_BITS
-    entry = row.taken
-    while entry >= 0:
-        tick = mt.taken[entry].tick
-        if mt.taken[entry].side == 0:
-            bid_low, bid_high = min(bid_low, tick), max(bid_high, tick)
-            _mark(row.bid_marks, tick)
-        else:
-            ask_low, ask_high = min(ask_low, tick), max(ask_high, tick)
-            _mark(row.ask_marks, tick)
-        entry = mt.taken[entry].next
+    row.best_buy = row.print_low = NONE
+    row.best_sell = row.print_high = FOREVER
+    for side in range(2):
+        row.low[side] = row.taken_low[side]
+        row.high[side] = row.taken_high[side]
+        for word in range(MARK_WORDS):
+            row.marks[side, word] = row.taken_marks[side, word]
     slot = row.first
     while slot >= 0:
         order = mt.orders[slot]
-        tick = order.price
         if order.state == _RESTING:
+            side = 0 if order.side > 0 else 1
+            row.low[side] = min(row.low[side], order.price)
+            row.high[side] = max(row.high[side], order.price)
+            _mark(row.marks, side, order.price)
             if order.side > 0:
-                bid_low, bid_high, best_buy = min(bid_low, tick), max(bid_high, tick), max(best_buy, tick)
-                _mark(row.bid_marks, tick)
+                row.best_buy = max(row.best_buy, order.price)
             else:
-                ask_low, ask_high, best_sell = min(ask_low, tick), max(ask_high, tick), min(best_sell, tick)
-                _mark(row.ask_marks, tick)
+                row.best_sell = min(row.best_sell, order.price)
         elif order.trigger_by == 0:
             if order.side > 0:
-                print_high = min(print_high, order.trigger)
+                row.print_high = min(row.print_high, order.trigger)
             else:
-                print_low = max(print_low, order.trigger)
+                row.print_low = max(row.print_low, order.trigger)
         slot = order.next
-    row.bid_low, row.bid_high = bid_low, bid_high
-    row.ask_low, row.ask_high = ask_low, ask_high
-    row.best_buy, row.best_sell = best_buy, best_sell
-    row.print_low, row.print_high = max(print_low, best_buy), min(print_high, best_sell)
+    row.print_low = max(row.print_low, row.best_buy)
+    row.print_high = min(row.print_high, row.best_sell)
 
 
 @hot
-def _mark(marks, tick):
-    marks[(tick >> 6) & (MARK_WORDS - 1)] |= _ONE << np.uint64(tick & 63)
+def _mark(marks, side, tick):
+    marks[side, (tick >> 6) & (MARK_WORDS - 1)] |= _ONE << np.uint64(tick & 63)
 
 
 @hot
-def marked(marks, tick):
+def marked(marks, side, tick):
     """Whether something of ours may be at a tick; surely not where this says no."""
-    return (marks[(tick >> 6) & (MARK_WORDS - 1)] >> np.uint64(tick & 63)) & _ONE != 0
+    return (marks[side, (tick >> 6) & (MARK_WORDS - 1)] >> np.uint64(tick & 63)) & _ONE != 0

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, leading_zeros, rare, trailing_zeros
+from bot.core.jit import hot, leading_zeros, prefetch, rare, trailing_zeros
 
 PAGE_BITS = 10
 PAGE = 1 << PAGE_BITS
@@ -29,6 +29,9 @@ BID: Any = np.int64(0)
 ASK: Any = np.int64(1)
 EMPTY = -1
 NO_ROOM = -1.0
+NOTHING: Any = np.int64(-1)
+NO_PLACE: Any = np.int64(-2)
+RUN = 64  # level rows that are located before they are put
 TOP_LEVELS = (1, 5, 10, 20)
 
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -44,9 +47,10 @@ class Books(NamedTuple):
     sums: np.ndarray  # (P * WORDS,) float64
     best: np.ndarray  # (M, 2) int64: highest occupied key at the last commit, -1 none
     pages: np.ndarray  # (1,) int64: pages in use
+    places: np.ndarray  # (RUN,) int64 scratch: places of the level rows at hand
 
 
-def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 256) -> Books:
+def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 1024) -> Books:
     """Empty ladders; `max_tick` and `pages` are first sizes, `grow` enlarges both."""
     slots = 1
     while slots << PAGE_BITS <= max_tick:
@@ -58,6 +62,7 @@ def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 256) -> Books:
         sums=np.zeros(pages * WORDS),
         best=np.full((markets, 2), EMPTY, np.int64),
         pages=np.zeros(1, np.int64),
+        places=np.zeros(RUN, np.int64),
     )
 
 
@@ -94,49 +99,64 @@ def flip_of(books, side):
 
 
 @hot
-def place(books, market, side, tick, wanted):
-    """Set the lots displayed at a tick (0 deletes); returns the lots before.
+def locate(books, market, side, tick, wanted):
+    """Where a tick's lots are kept, for `put`; its cache line is on its way when this returns.
 
-    Returns NO_ROOM and changes nothing when the directory or the pages do not
-    suffice: the caller must `grow` and call again. `best` may point at an
-    emptied level until `settle` at the commit.
-
-    Sets and deletes take the same path: whether a level comes or goes is a coin
-    toss that the processor would guess wrong every other time.
+    NOTHING for a deletion where nothing is; NO_PLACE, changing nothing, when the directory or the
+    pages do not suffice. `best` may point at an emptied level until `settle` at the commit.
     """
-    directory, lots, best = books.directory, books.lots, books.best
+    directory, best = books.directory, books.best
     slots = directory.shape[2]
     if tick >> PAGE_BITS >= slots:
-        return NO_ROOM
+        return NO_PLACE
     key = tick ^ (((slots << PAGE_BITS) - 1) & -side)
     slot = key >> PAGE_BITS
     page = np.int64(directory[market, side, slot])
     if page < 0:
         if wanted == 0.0:
-            return 0.0
+            return NOTHING
         page = books.pages[0]
-        if (page + 1) << PAGE_BITS > lots.size:
-            return NO_ROOM
+        if (page + 1) << PAGE_BITS > books.lots.size:
+            return NO_PLACE
         books.pages[0] = page + 1
         directory[market, side, slot] = page
-    # unsigned: numba need not look for negative indices
-    i = np.uint64((page << PAGE_BITS) | (key & (PAGE - 1)))
-    word = i >> np.uint64(6)
-    at = i & np.uint64(63)
-    there = np.uint64(wanted != 0.0)
-    before = lots[i]
-    lots[i] = wanted
-    books.sums[word] += wanted - before
-    books.occupied[word] = (books.occupied[word] & ~(_ONE << at)) | (there << at)
+    at = (page << PAGE_BITS) | (key & (PAGE - 1))
+    prefetch(books.lots, at)
     if key > best[market, side] and wanted != 0.0:
         best[market, side] = key
+    return at
+
+
+@hot
+def put(books, at, wanted):
+    """Set the lots at a place (0 deletes); returns the lots before.
+
+    Sets and deletes take the same path: whether a level comes or goes is a coin
+    toss that the processor would guess wrong every other time.
+    """
+    # unsigned: numba need not look for negative indices
+    i = np.uint64(at)
+    word = i >> np.uint64(6)
+    bit = i & np.uint64(63)
+    there = np.uint64(wanted != 0.0)
+    before = books.lots[i]
+    books.lots[i] = wanted
+    books.sums[word] += wanted - before
+    books.occupied[word] = (books.occupied[word] & ~(_ONE << bit)) | (there << bit)
     return before
 
 
 @rare
 def set_level(books, market, side, tick, lots):
-    """`place`, to be called from Python."""
-    return place(books, market, side, tick, lots)
+    """Set the lots displayed at a tick (0 deletes); returns the lots before.
+
+    Returns NO_ROOM and changes nothing when the directory or the pages do not
+    suffice: the caller must `grow` and call again.
+    """
+    at = locate(books, market, side, tick, lots)
+    if at == NO_PLACE:
+        return NO_ROOM
+    return put(books, at, lots) if at >= 0 else 0.0
 
 
 @rare

@@ -13,7 +13,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from bot.core.jit import hot
+from bot.core.jit import hot, rare
 from bot.market.book import ASK, BID, depth_between, flip_of
 from bot.signals.features import mid_of
 from bot.signals.rolling import median_of
@@ -182,7 +182,7 @@ def stands_out(sizes, count, k):
     return found >= 4 and 2 * small >= found
 
 
-@hot
+@rare
 def wall_traded(sig, market, side, tick, lots):
     """A trade by an aggressor of `side`: attribute it to the wall it hit."""
     for i in range(sig.grid[market].walls):
@@ -199,7 +199,7 @@ def drop_walls(sig, market):
     sig.grid[market].walls = 0
 
 
-@hot
+@rare
 def scan(sig, books, market, now_ns):
     """Follow the walls there are, then look for new ones. Called every SCAN_S on a usable book."""
     mid = mid_of(books, market)

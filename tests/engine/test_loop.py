@@ -98,8 +98,8 @@ def test_a_taker_fills_after_its_latency_and_its_stop_follows_the_report() -> No
     assert (entry.role, seconds(entry.sent_ns)) == (OrderRole.ENTRY, 30.0)
     (fill,) = world.journal.of("fill")
     assert (fill.side, fill.lots, fill.price) == (Side.BUY, 10, 100_010)
-    # sent at 30.0, effective with the first message from 30.01 on, told 5 ms later
-    assert seconds(fill.now_ns) == pytest.approx(30.105)
+    # sent at 30.0, effective at 30.01 on the book of then, told 5 ms later
+    assert seconds(fill.now_ns) == pytest.approx(30.015)
     assert (stop.role, stop.lots, stop.trigger, stop.reduce_only) == (OrderRole.STOP, 10, 99_900, True)
     assert stop.sent_ns == fill.now_ns
 
