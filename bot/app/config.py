@@ -66,6 +66,8 @@ class MarketConfig(Group):
     """demo: the embedded synthetic market; replay: a tape."""
     symbols: Names = Field(default=("BTCUSDT", "ETHUSDT", "SOLUSDT"), min_length=1)
     """Symbols of the demo market; a tape brings its own."""
+    scenario: str = Field(default="demo", min_length=1)
+    """What the demo market plays; `lopside paper --help` lists the scenarios."""
     duration: Seconds = Field(default=3600.0, ge=0)
     """Market time to run: 90s, 10m, 1h, 1d or seconds; 0 runs until stopped or the tape ends."""
     speed: Speed = Field(default=60.0, ge=0)
@@ -175,6 +177,8 @@ class StorageConfig(Group):
     """Folder of all sessions: database, log and recordings of each."""
     equity_every: Seconds = Field(default=60.0, ge=1)
     """Market time between two equity rows: 60s, 5m or seconds."""
+    readings_days: float = Field(default=30.0, ge=0, le=36_500)
+    """Days that the full readings of every 10 s are kept (Parquet, beside the tape); 0 writes none."""
 
 
 class Config(BaseSettings):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,21 +22,29 @@ from bot.app.config import Config
 from bot.app.header import session_header
 from bot.app.pacing import Split, run_paced
 from bot.app.plugins import Loaded, load_strategies
+from bot.app.recording import Recording, open_recording
+from bot.app.resuming import kept_state, restore_state
 from bot.app.sources import DemoSource, Source, open_tapes
 from bot.app.status import Status
 from bot.app.status_of import StatusMaker
-from bot.app.wiring import Wired, starting_balance_e8, wire
+from bot.app.wiring import Wired, wire
 from bot.core.clock import SystemClock, monotonic_ns
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.engine import checkpoint
 from bot.engine.inbox import Numbering
 from bot.engine.kernel import Ctl
-from bot.engine.loop import Trading
 from bot.market.events import Kind, empty_rows
-from bot.market.tape import LogWriter, TapeHeader, open_tape
+from bot.market.synthetic import scenario as named_scenario
+from bot.market.tape import TapeHeader, open_tape
+from bot.signals.learning.frozen import Keys
+from bot.signals.registry import card_names
+from bot.store.chronicle import Chronicle
 from bot.store.database import Database, session_folder
 from bot.store.journal import StoreJournal
+from bot.store.learned import Learners, revive
+from bot.store.readings import FOLDER as READINGS_FOLDER
+from bot.store.readings import drop_old_readings
 from bot.store.report import Report, build_report
 
 if TYPE_CHECKING:
@@ -46,6 +54,7 @@ COMMIT_NS = NS_PER_S // 4
 STATUS_NS = NS_PER_S // 5
 CHECKPOINT_NS = 60 * NS_PER_S
 CHECKPOINT_FILE = "checkpoint.npz"
+TRUTH_FILE = "truth.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,13 @@ class SessionOptions:
     symbols: tuple[str, ...] = ()
     duration_s: float | None = None
     speed: float = 0.0
+    scenario: str = "demo"
     record: Path | None = None
+    truth: bool = False  # beside the recording, what was planted
     fresh: bool = False
     strategies_dir: Path | None = None
     on_status: Callable[[Status], None] | None = None
+    on_warning: Callable[[str, Mapping[str, Any]], None] | None = None
     split: Split | None = None
 
 
@@ -82,6 +94,12 @@ def run_session(options: SessionOptions) -> SessionResult:
     Raises the errors of `bot.core.errors`; nothing half-written stays behind.
     """
     config = options.config
+    if options.truth and (options.record is None or options.market != "demo"):
+        raise BadInput(
+            "--truth: expected a recording of the demo market to write it beside; add --record DIR"
+        )
+    if options.market == "demo":
+        named_scenario(options.scenario)
     strategies = load_strategies(config.strategies.enabled, options.strategies_dir)
     header = session_header(config.model_dump(mode="json"), options.seed, strategies)
     tapes = (
@@ -95,6 +113,7 @@ def run_session(options: SessionOptions) -> SessionResult:
             options.duration_s,
             earlier.get("source"),
             _recorded_until_ns(options.record),
+            options.scenario,
         )
         running = _Running(options, db, source, strategies, header, earlier)
         return running.run()
@@ -123,7 +142,8 @@ class _Running:
     wired: Wired = field(init=False)
     status: StatusMaker | None = field(init=False)
     journal: StoreJournal = field(init=False)
-    recorder: LogWriter | None = None
+    chronicle: Chronicle | None = None  # from the first row on
+    recording: Recording | None = None
     numbering: Numbering | None = None  # None: the source's own numbers are kept
     run_id: int = 0
     committed_ns: int = 0
@@ -135,13 +155,16 @@ class _Running:
     def run(self) -> SessionResult:
         options = self.options
         self.database.remember_session(options.session, self.header, self.clock.now_ns())
-        self.run_id = self.database.start_run(options.kind, self.header, self.clock.now_ns())
+        instruments = [i.to_json() for i in self.source.instruments]
+        header = {**self.header, "instruments": instruments}
+        self.run_id = self.database.start_run(options.kind, header, self.clock.now_ns())
         try:
             self._begin()
             with self._interruptible():
                 self._stream()
         except BaseException as error:
-            self._close_recorder()
+            if self.recording is not None:
+                self.recording.close()
             what = {"error": f"{type(error).__name__}: {error}"}
             self.database.end_run(self.run_id, what, self.clock.now_ns(), interrupted=True)
             raise
@@ -158,14 +181,16 @@ class _Running:
             self.journal,
             trades=options.kind != "watch",
             own_timers=self.source.own_timers or options.speed > 0,
+            on_tick=self._on_tick,
         )
-        self._restore()
+        if self.wired.trading is not None:
+            restore_state(options, self.source, self.wired.trading, self.earlier)
         self.status = (
             None
             if options.on_status is None
             else StatusMaker(options, self.source, self.wired, self.journal.tally)
         )
-        self.recorder = self._open_recorder()
+        self._open_recording()
         self.started_ns = self.committed_ns = self.saved_ns = monotonic_ns()
 
     def _stream(self) -> None:
@@ -196,6 +221,7 @@ class _Running:
         if first is None:
             return
         self._warm_up(int(first[0]["recv_ns"]))
+        self.chronicle = Chronicle(self.journal, self._keys, self.wired.engine.state.signals, self._learners)
         if self.goes_on:
             gaps = empty_rows(len(self.source.instruments))
             gaps["kind"], gaps["recv_ns"] = Kind.GAP, first[0]["recv_ns"]
@@ -206,22 +232,55 @@ class _Running:
         yield from batches
 
     def _warm_up(self, first_ns: int) -> None:
-        """Continue the signals from the last run's checkpoint, when it fits."""
-        if self.options.kind != "paper" or self.options.fresh:
+        """Continue from the last run's checkpoint, when it fits; where not, from what was learned."""
+        if self.options.kind != "paper" or self.options.fresh or self._restore_checkpoint(first_ns):
             return
+        learners = self._learners
+        for note in revive(self.database, self._keys, learners, first_ns) if learners else ():
+            self._event(first_ns, note.what, note.detail, warn=note.warn)
+
+    def _restore_checkpoint(self, first_ns: int) -> bool:
+        """Whether the signals, and what they have learned, go on from the checkpoint."""
         engine = self.wired.engine
         try:
             saved = checkpoint.load(self._checkpoint, self._owner)
             if saved is None:
-                return
+                return False
             if saved.now_ns > first_ns:
                 raise BadInput(f"{self._checkpoint}: it is later than the stream")
             engine.state = checkpoint.restore(engine.state, saved)
         except BadInput as error:
-            self.journal.audit(first_ns, "checkpoint_ignored", {"reason": str(error)})
-            return
+            self._event(first_ns, "checkpoint_ignored", {"reason": str(error)}, warn=True)
+            return False
         self.goes_on = True
-        self.journal.audit(first_ns, "checkpoint_restored", {"seq": saved.seq, "at_ns": saved.now_ns})
+        self._event(first_ns, "checkpoint_restored", {"seq": saved.seq, "at_ns": saved.now_ns})
+        return True
+
+    def _event(self, now_ns: int, what: str, detail: Mapping[str, Any], *, warn: bool = False) -> None:
+        """Something about the run itself: an audit row, and a warning when a person should know."""
+        self.journal.audit(now_ns, what, detail)
+        if warn and self.options.on_warning is not None:
+            self.options.on_warning(what, detail)
+
+    @property
+    def _keys(self) -> Keys:
+        return Keys([i.key for i in self.source.instruments], card_names())
+
+    @property
+    def _learners(self) -> Learners | None:
+        """What learns of the signals, where the engine has it."""
+        signals: Any = self.wired.engine.state.signals
+        return signals if hasattr(signals, "learning") else None
+
+    def _on_tick(self, due_ns: int) -> None:
+        """After the readings of every 10 s: what changed to the journal, all of it to the readings' file."""
+        engine = self.wired.engine
+        now_ns, signals = engine.now_ns, engine.state.signals
+        if self.chronicle is not None:
+            self.chronicle.tick(now_ns, engine.state.heads, signals)
+        if self.recording is not None:
+            self.recording.note(now_ns, signals)
+            self._note_failure(now_ns, self.recording)
 
     @property
     def _checkpoint(self) -> Path:
@@ -242,16 +301,15 @@ class _Running:
 
     def _apply(self, rows: np.ndarray) -> None:
         """One batch: to the tape first, then to the engine; then what is due on the wall clock."""
-        if self.recorder is not None:
-            self.recorder.append(rows)
-            # what a decision rests on is out of our hands before the decision is
-            self.recorder.flush()
+        if self.recording is not None:
+            self.recording.append(rows)
         self.wired.engine.feed(rows)
         now_ns = monotonic_ns()
         if now_ns - self.committed_ns >= COMMIT_NS:
             self._commit()
             self.committed_ns = now_ns
         if now_ns - self.saved_ns >= CHECKPOINT_NS and not self.wired.engine.in_message:
+            self._keep_learned()
             self._commit()  # first, so that a checkpoint is never ahead of the money
             self._save_checkpoint()
             self.saved_ns = now_ns
@@ -264,84 +322,67 @@ class _Running:
             self.options.on_status(status.make())
 
     def _commit(self) -> None:
+        if self.chronicle is not None:
+            self.chronicle.before_commit(self.wired.engine.now_ns, self.wired.engine.state.signals)
         if self.options.kind == "paper":
-            self.journal.keep("session", self._state(), self.wired.engine.now_ns)
+            state = kept_state(self.source, self.wired.trading)
+            self.journal.keep("session", state, self.wired.engine.now_ns)
         self.journal.commit()
 
-    def _state(self) -> dict[str, Any]:
-        """All that a restart continues from: money, trades, limits, where the market stood."""
-        state: dict[str, Any] = {"source": self.source.resume_state()}
-        trading = self.wired.trading
-        if trading is not None:
-            state |= {
-                "instruments": [i.to_json() for i in self.source.instruments],
-                "venue": trading.venue.to_state(),
-                "trader": trading.trader.to_state(),
-                "risk": trading.risk.to_state(),
-                "accounts": trading.accounts.to_state(),
-            }
-        return state
+    def _keep_learned(self) -> None:
+        """A restart continues from it when the checkpoint no longer fits, as after an upgrade."""
+        if self.options.kind == "paper" and self.chronicle is not None:
+            self.chronicle.keep_learned(self.wired.engine.now_ns)
 
-    def _restore(self) -> None:
-        """Money, trades and limits of the session's last paper run; a new coin gets its starting balance.
-
-        Raises BadInput when trades are open in other markets than this run's.
-        """
-        trading = self.wired.trading
-        if trading is None:
-            return
-        known: set[str] = set()
-        if self.options.kind == "paper" and "venue" in self.earlier:
-            trading.venue.restore(self.earlier["venue"])
-            trading.risk.restore(self.earlier["risk"])
-            trading.accounts.restore(self.earlier["accounts"])
-            self._restore_trades(trading)
-            known = {i["settle"] for i in self.earlier["instruments"]}
-        for coin in sorted({i.settle for i in self.source.instruments} - known):
-            trading.venue.deposit(coin, starting_balance_e8(self.options.config.paper, coin))
-
-    def _restore_trades(self, trading: Trading) -> None:
-        markets = [i.to_json() for i in self.source.instruments]
-        if markets == self.earlier["instruments"]:
-            trading.trader.restore(self.earlier["trader"])
-        elif self.earlier["trader"]["trades"]:
-            was = ", ".join(f"{i['venue']}:{i['symbol']}" for i in self.earlier["instruments"])
-            raise BadInput(
-                f"session {self.options.session!r} has open trades in the markets {was}; run it with "
-                "those, name another --session, or start over with --fresh"
-            )
-
-    def _open_recorder(self) -> LogWriter | None:
-        if self.options.record is None:
-            return None
+    def _open_recording(self) -> None:
+        """The tape goes on where an earlier run's ended. A backtest keeps no readings: its tape has them."""
+        options = self.options
+        if options.fresh:
+            drop_old_readings(self.database.path.with_name(READINGS_FOLDER), 0.0, self.clock.now_ns())
         header = TapeHeader(
             instruments=self.source.instruments,
-            has_timers=self.source.own_timers or self.options.speed > 0,
+            has_timers=self.source.own_timers or options.speed > 0,
             provenance={"session": self.header, "source": self.source.describe()},
         )
-        writer = LogWriter(self.options.record, header)
-        if writer.recovered.last_seq:
+        self.recording = open_recording(
+            options.record,
+            header,
+            self.database.path.parent,
+            self.run_id,
+            card_names(),
+            0.0 if options.kind == "backtest" else options.config.storage.readings_days,
+            self.clock,
+        )
+        tape = self.recording.tape
+        if tape is not None and self.recording.goes_on:
             self.goes_on = True
-            self.numbering = Numbering(writer.recovered.last_seq, writer.recovered.last_recv_ns)
-        return writer
+            self.numbering = Numbering(tape.recovered.last_seq, tape.recovered.last_recv_ns)
 
-    def _close_recorder(self) -> None:
-        if self.recorder is not None:
-            self.recorder.close()
-            self.recorder = None
+    def _note_failure(self, now_ns: int, recording: Recording) -> None:
+        """Readings are for research: without them the bot trades on."""
+        failure = recording.failure()
+        if failure:
+            self._event(now_ns, "readings_stopped", {"reason": failure}, warn=True)
 
     def _finish(self) -> SessionResult:
         wall_s = (monotonic_ns() - self.started_ns) / NS_PER_S
-        self._close_recorder()
+        recording = self.recording
+        assert recording is not None
+        readings_to = None if recording.readings is None else str(recording.readings.folder)
+        recording.close()
+        self._note_failure(self.wired.engine.now_ns, recording)
         if self.wired.trading is not None and self.wired.engine.counts.rows:
             self.wired.engine.note_equity()
+        self._keep_learned()
         self._commit()
         self._save_checkpoint()
-        summary = self._summary(wall_s)
+        summary = self._summary(wall_s) | {"readings_to": readings_to}
         interrupted = self.stop.is_set()
         self.database.end_run(self.run_id, summary, self.clock.now_ns(), interrupted=interrupted)
         if isinstance(self.source, DemoSource):
-            self.source.write_truth(self.database.path.parent / "truth.jsonl")
+            self.source.write_truth(self.database.path.with_name(TRUTH_FILE))
+            if self.options.truth and self.options.record is not None:
+                self.source.write_truth(self.options.record / TRUTH_FILE, go_on=recording.goes_on)
         if self.status is not None:
             self._show(self.status)
         return SessionResult(

@@ -13,6 +13,7 @@ from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.market.instruments import Instrument
 from bot.market.tape import Tape, open_tape
+from bot.market.tape.files import partial_path, publish
 
 DEMO_START_NS = 1_767_225_600 * NS_PER_S
 """2026-01-01 00:00 UTC: the demo market's first instant, so that runs can be compared."""
@@ -48,12 +49,14 @@ class DemoSource:
         duration_s: float | None,
         earlier: Mapping[str, Any] | None,
         recorded_until_ns: int = 0,
+        scenario: str = "demo",
     ) -> None:
         from bot.market.synthetic import SyntheticMarket
 
         earlier = earlier or {}
         self._starts = int(earlier.get("starts", 0)) + 1
         self._seed = seed
+        self._scenario = scenario
         prices = {k: v for k, v in earlier.get("prices", {}).items() if k in symbols}
         self._market = SyntheticMarket(
             seed + 1_000_003 * (self._starts - 1),
@@ -61,6 +64,7 @@ class DemoSource:
             max(int(earlier.get("end_ns", DEMO_START_NS)), recorded_until_ns),
             duration_s,
             prices or None,
+            scenario=scenario,
         )
         self.instruments = self._market.instruments
         self.expected_s = duration_s
@@ -79,13 +83,23 @@ class DemoSource:
         kinds: dict[str, int] = {}
         for record in self._market.truth():
             kinds[record.type] = kinds.get(record.type, 0) + 1
-        return {"market": "demo", "seed": self._seed, "start": self._starts, "planted": kinds}
+        return {
+            "market": "demo",
+            "scenario": self._scenario,
+            "seed": self._seed,
+            "start": self._starts,
+            "planted": kinds,
+        }
 
-    def write_truth(self, path: Path) -> None:
-        """The planted truth so far, as JSON lines."""
+    def write_truth(self, path: Path, *, go_on: bool = False) -> None:
+        """The planted truth so far, as JSON lines; with `go_on` behind what the file holds."""
         from bot.market.synthetic import write_truth
 
-        write_truth(self._market.truth(), path)
+        before = path.read_bytes() if go_on and path.is_file() else b""
+        partial = partial_path(path)
+        write_truth(self._market.truth(), partial)
+        partial.write_bytes(before + partial.read_bytes())
+        publish(path)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import bot
-from bot.cli import config, evaluate, importing, looking, reporting, running, tape, warmup
+from bot.cli import config, evaluate, importing, kept, looking, reporting, running, tape, warmup
 
 app = typer.Typer(
     name="lopside",
@@ -41,6 +41,9 @@ app.add_typer(tape.commands, name="tape")
 app.command()(looking.features)
 app.command()(looking.signals)
 app.command()(evaluate.evaluate)
+app.command()(kept.walls)
+app.command()(kept.zones)
+app.command()(kept.weights)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)

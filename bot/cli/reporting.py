@@ -12,6 +12,7 @@ from bot.cli.output import console, print_json, say, tell
 
 if TYPE_CHECKING:
     from bot.app.config import Config
+    from bot.store.database import Database
 
 Run = Annotated[
     int | None, typer.Option("--run", metavar="N", help="One run of the session; default: all paper runs.")
@@ -28,11 +29,10 @@ def report(
     config: ConfigFile = None,
 ) -> None:
     """Trades, PnL after fees and funding, drawdown, per strategy; exploration apart; refusals by reason."""
-    from bot.store.database import Database
     from bot.store.report import build_report
     from bot.store.trades_csv import write_trades
 
-    with Database.read(_folder(load_config(config, session__name=session))) as database:
+    with session_database(load_config(config, session__name=session)) as database:
         made = build_report(database, run)
     if csv is not None:
         write_trades(made.trades, csv)
@@ -59,10 +59,9 @@ def why(
     config: ConfigFile = None,
 ) -> None:
     """The whole chain behind an id: the wish, the answer, orders, reports, fills, and the outcome."""
-    from bot.store.database import Database
     from bot.store.why import explain
 
-    with Database.read(_folder(load_config(config, session__name=session))) as database:
+    with session_database(load_config(config, session__name=session)) as database:
         chain = explain(database, identity)
     if as_json:
         print_json(chain)
@@ -93,10 +92,11 @@ def status(session: Session = None, as_json: AsJson = False, config: ConfigFile 
         _show_session(entry, bool(session))
 
 
-def _folder(config: Config) -> Path:
-    from bot.store.database import session_folder
+def session_database(config: Config) -> Database:
+    """The database of the configured session, for reading."""
+    from bot.store.database import Database, session_folder
 
-    return session_folder(config.storage.folder, config.session.name)
+    return Database.read(session_folder(config.storage.folder, config.session.name))
 
 
 def _show_session(entry: dict[str, Any], details: bool) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.cli.options import AsJson, ConfigFile, Session, load_config
-from bot.cli.output import print_json
+from bot.cli.output import print_json, tell
+from bot.cli.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from bot.app.config import Config
@@ -40,8 +42,24 @@ Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of t
 Symbols = Annotated[
     str | None, typer.Option("--symbols", metavar="A,B", help="Markets, separated by commas.")
 ]
+Scenario = Annotated[
+    str | None,
+    typer.Option(
+        "--scenario",
+        metavar="NAME",
+        help="What the demo market plays (default demo). "
+        + "; ".join(f"{name}: {about}" for name, about in SCENARIOS.items())
+        + ".",
+    ),
+]
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="DIR", help="Record the stream as a tape in this folder.")
+]
+Truth = Annotated[
+    bool,
+    typer.Option(
+        "--truth", help="Write what was planted in the demo market as truth.jsonl beside the recorded tape."
+    ),
 ]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Forget the session's wallet, trades and history first.")
@@ -55,8 +73,10 @@ def paper(
     speed: Speed = None,
     seed: Seed = None,
     symbols: Symbols = None,
+    scenario: Scenario = None,
     session: Session = None,
     record: Record = None,
+    truth: Truth = False,
     fresh: Fresh = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
@@ -65,8 +85,8 @@ def paper(
 
     The session's wallet and open trades survive a restart. Ctrl-C ends with a report.
     """
-    settings = _settings(config, market, tape, duration, speed, seed, symbols, session)
-    _run("paper", settings, tape, record, fresh, as_json)
+    settings = _settings(config, market, tape, duration, speed, seed, symbols, session, scenario)
+    _run("paper", settings, tape, as_json, record=record, truth=truth, fresh=fresh)
 
 
 def watch(
@@ -76,14 +96,16 @@ def watch(
     speed: Speed = None,
     seed: Seed = None,
     symbols: Symbols = None,
+    scenario: Scenario = None,
     session: Session = None,
     record: Record = None,
+    truth: Truth = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
     """Show signals, walls and book trust without trading."""
-    settings = _settings(config, market, tape, duration, speed, seed, symbols, session or "watch")
-    _run("watch", settings, tape, record, False, as_json)
+    settings = _settings(config, market, tape, duration, speed, seed, symbols, session or "watch", scenario)
+    _run("watch", settings, tape, as_json, record=record, truth=truth)
 
 
 def backtest(
@@ -99,7 +121,7 @@ def backtest(
 ) -> None:
     """Trade a tape on paper as fast as possible, with the same engine, from the starting wallet."""
     settings = _settings(config, "replay", tapes, duration, "max", None, symbols, session or "backtest")
-    _run("backtest", settings, tapes, None, fresh, as_json)
+    _run("backtest", settings, tapes, as_json, fresh=fresh)
 
 
 def _settings(
@@ -111,10 +133,12 @@ def _settings(
     seed: int | None,
     symbols: str | None,
     session: str | None,
+    scenario: str | None = None,
 ) -> Config:
     return load_config(
         file,
         market__source="replay" if tapes and market is None else market,
+        market__scenario=scenario,
         market__duration=duration,
         market__speed=speed if speed is None or speed == "max" else _number(speed),
         session__seed=seed,
@@ -132,9 +156,7 @@ def _number(text: str) -> float:
         raise BadInput(f"--speed: expected max or a number, was {text!r}") from None
 
 
-def _options(
-    kind: Any, config: Config, tapes: list[Path] | None, record: Path | None, fresh: bool, **more: Any
-) -> SessionOptions:
+def _options(kind: Any, config: Config, tapes: list[Path] | None, **more: Any) -> SessionOptions:
     from bot.app.session import SessionOptions
     from bot.core.errors import BadInput
 
@@ -155,16 +177,13 @@ def _options(
         symbols=market.symbols if "symbols" in asked else (),
         duration_s=(market.duration or None) if "duration" in asked else None,
         speed=market.speed,
-        record=record,
-        fresh=fresh,
+        scenario=market.scenario,
         strategies_dir=own if (own := Path("strategies")).is_dir() else None,
         **more,
     )
 
 
-def _run(
-    kind: str, config: Config, tapes: list[Path] | None, record: Path | None, fresh: bool, as_json: bool
-) -> None:
+def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **more: Any) -> None:
     from bot.app.logs import session_log
     from bot.cli.live_view import watching
 
@@ -173,7 +192,11 @@ def _run(
         # After the first frame is on the screen: this loads the compiled loop.
         from bot.app.session import run_session
 
-        options = _options(kind, config, tapes, record, fresh, on_status=on_status)
+        def on_warning(what: str, detail: Mapping[str, Any]) -> None:
+            log.warning(what, **detail)
+            tell(f"warning: {what.replace('_', ' ')}: {detail.get('reason') or detail.get('notes')}")
+
+        options = _options(kind, config, tapes, on_status=on_status, on_warning=on_warning, **more)
         if options.speed > 0:
             from bot.app.warm import compile_all
 

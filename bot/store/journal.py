@@ -36,7 +36,9 @@ class StoreJournal:
         self._run = run
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _INSERTS}
         self._trades: dict[str, tuple[Any, ...]] = {}
+        self._tracked: dict[str, dict[tuple[str, int], tuple[Any, ...]]] = {name: {} for name in _TRACKED}
         self._kept: dict[str, tuple[Any, int]] = {}
+        self._learned: dict[str, tuple[int, str, bytes]] = {}
         self._refusals = Refusals()
         self._held = 0
         self._flushes = True
@@ -162,6 +164,29 @@ class StoreJournal:
     def audit(self, now_ns: int, what: str, detail: Mapping[str, Any]) -> None:
         self._add("audit", (self._run, now_ns, what, encode(detail)))
 
+    def wall(self, row: Mapping[str, Any]) -> None:
+        """Keep the latest of a wall, by its `market` and `id`; what has no column goes into `figures`."""
+        rest = {name: value for name, value in row.items() if name not in schema.WALLS}
+        self._track("walls", {**row, "figures": encode(rest)})
+
+    def zone(self, row: Mapping[str, Any]) -> None:
+        """Keep the latest of a zone, by its `market` and `id`."""
+        self._track("zones", row)
+
+    def weight(
+        self, now_ns: int, market: str, mode: str, expert: str, before: float, after: float, reason: str
+    ) -> None:
+        """A traded weight changed."""
+        self._add("weights", (self._run, now_ns, market, mode, expert, before, after, reason))
+
+    def learned(self, name: str, data: bytes, detail: Mapping[str, Any], now_ns: int) -> None:
+        """Keep what a learner knows, for the next start, written with the rows of the next commit.
+
+        `detail` says what the data are of. What was learned until a later instant stays: a replay of
+        the past does not undo it.
+        """
+        self._learned[name] = now_ns, encode(detail), data
+
     def keep(self, key: str, value: Any, now_ns: int) -> None:
         """Have a JSON-able value under a key, for the next start, written with the rows of the next commit.
 
@@ -182,8 +207,12 @@ class StoreJournal:
                     connection.executemany(_INSERTS[name], rows)
             connection.executemany(_REPLACE_TRADE, list(self._trades.values()))
             connection.executemany(_PUT_DENIAL, self._refusals.changed(self._run))
+            for table, tracked in self._tracked.items():
+                connection.executemany(_TRACKED[table], list(tracked.values()))
             for key, (value, now_ns) in self._kept.items():
                 self._database.put_state(key, value, now_ns)
+            for name, values in self._learned.items():
+                connection.execute(_PUT_LEARNED, (name, self._run, *values))
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -194,10 +223,19 @@ class StoreJournal:
         for rows in self._rows.values():
             rows.clear()
         self._trades.clear()
+        for tracked in self._tracked.values():
+            tracked.clear()
         self._kept.clear()
+        self._learned.clear()
         self._refusals.written()
         self._held = 0
         self.commits += 1
+
+    def _track(self, table: str, row: Mapping[str, Any]) -> None:
+        columns = list(_COLUMNS[table])[1:]
+        key = str(row["market"]), int(row["id"])
+        self._tracked[table][key] = (self._run, *(row.get(name) for name in columns))
+        self._hold()
 
     def _add(self, table: str, row: tuple[Any, ...]) -> None:
         self._rows[table].append(row)
@@ -257,7 +295,14 @@ _INSERTS = {
     "transitions": _insert("transitions", schema.TRANSITIONS),
     "equity": _insert("equity", schema.EQUITY),
     "audit": _insert("audit", schema.AUDIT),
+    "weights": _insert("weights", schema.WEIGHTS),
 }
+_COLUMNS = {"walls": schema.WALLS, "zones": schema.ZONES}
+_TRACKED = {name: _insert(name, columns, "INSERT OR REPLACE") for name, columns in _COLUMNS.items()}
+_PUT_LEARNED = _insert("learned", schema.LEARNED) + (
+    " ON CONFLICT (name) DO UPDATE SET run = excluded.run, now_ns = excluded.now_ns,"
+    " detail = excluded.detail, data = excluded.data WHERE excluded.now_ns >= learned.now_ns"
+)
 _REPLACE_TRADE = _insert("trades", schema.TRADES, "INSERT OR REPLACE")
 _PUT_DENIAL = _insert("denials", schema.DENIALS) + (
     " ON CONFLICT (run, id) DO UPDATE SET last_id = excluded.last_id, value = excluded.value,"

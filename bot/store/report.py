@@ -13,8 +13,8 @@ from itertools import groupby
 from math import sqrt
 from typing import Any
 
-from bot.core.errors import BadInput
 from bot.store.database import Database
+from bot.store.selection import chosen_runs
 
 WILSON_Z = 1.96
 
@@ -115,7 +115,7 @@ def build_report(database: Database, run: int | None = None) -> Report:
 
     Raises BadInput when there is no such run.
     """
-    chosen = _runs(database, run)
+    chosen = chosen_runs(database, run)
     ids = [row["id"] for row in chosen]
     trades = _of_runs(database, "SELECT * FROM trades WHERE run IN ({}) ORDER BY opened_ns, run, id", ids)
     done = [trade for trade in trades if trade["stage"] == "closed" and trade["filled_lots"]]
@@ -166,18 +166,6 @@ def drawdown(equity: Iterable[int]) -> tuple[int, float]:
         if peak > 0:
             share = max(share, (peak - value) / peak)
     return amount, share
-
-
-def _runs(database: Database, run: int | None) -> list[dict[str, Any]]:
-    rows = database.query("SELECT id, kind, state FROM runs ORDER BY id")
-    if not rows:
-        raise BadInput(f"{database.path}: the session has no runs yet; start one with `lopside paper`")
-    if run is None:
-        return [row for row in rows if row["kind"] == "paper"] or rows[-1:]
-    found = [row for row in rows if row["id"] == run]
-    if not found:
-        raise BadInput(f"{database.path}: no run {run}; runs are 1 to {rows[-1]['id']}")
-    return found
 
 
 def _of_runs(database: Database, sql: str, runs: Sequence[int]) -> list[dict[str, Any]]:

@@ -168,6 +168,63 @@ TRANSITIONS: Columns = {
 EQUITY: Columns = {"run": int, "now_ns": int, "coin": str, "wallet_e8": int, "equity_e8": int}
 AUDIT: Columns = {"run": int, "now_ns": int, "what": str, "detail": str}
 STATE: Columns = {"key": str, "now_ns": int, "value": str}
+WALLS: Columns = {
+    "run": int,
+    "market": str,  # venue:SYMBOL, here and below: several venues may have the symbol
+    "id": int,
+    "side": int,  # +1 bid, -1 ask
+    "near_ticks": int,  # edge towards the mid
+    "far_ticks": int,
+    "stage": str,  # of bot.signals.walls.WallStage
+    "end": str,  # how it ended (WallEnd), lost: out of sight with the book; null: it stands
+    "born_ns": int,
+    "seen_ns": int,  # when this row was taken
+    "ended_ns": int,
+    "tested": int,  # the price came near, or it was traded into
+    "peak_lots": float,
+    "executed_lots": float,
+    "genuineness": float,
+    "distance_bps": float,
+    "figures": str,  # whatever else is known of it
+}
+ZONES: Columns = {
+    "run": int,
+    "market": str,
+    "id": int,
+    "side": int,  # +1 below the mid: support, -1 resistance
+    "kind": str,
+    "grade": str,
+    "rank": int,  # 1 .. 3 of its side, 0: a trap, or no longer spoken of
+    "sources": str,
+    "low_ticks": float,
+    "high_ticks": float,
+    "centre_ticks": float,
+    "born_ns": int,
+    "changed_ns": int,  # when this row was taken: kind, grade, rank or an approach changed
+    "gone_ns": int,  # null: it stands
+    "hold": float,  # probability
+    "bias": float,
+    "mass": float,
+    "presence": float,
+    "touches": int,
+    "holds": int,
+    "breaks": int,
+    "pulls": int,
+    "walls": int,
+    "wall_lots": float,
+    "genuineness": float,
+}
+WEIGHTS: Columns = {
+    "run": int,
+    "now_ns": int,
+    "market": str,
+    "mode": str,
+    "expert": str,  # a card, or null
+    "before": float,
+    "after": float,
+    "reason": str,
+}
+LEARNED: Columns = {"name": str, "run": int, "now_ns": int, "detail": str, "data": bytes}
 
 
 def _first(tables: Tables) -> None:
@@ -194,7 +251,15 @@ def _first(tables: Tables) -> None:
     tables.table("equity").create_index(["run", "coin"])
 
 
-MIGRATIONS: tuple[Callable[[Tables], None], ...] = (_first,)
+def _what_signals_leave(tables: Tables) -> None:
+    tables.create_table("walls", WALLS, pk=("run", "market", "id"))
+    tables.create_table("zones", ZONES, pk=("run", "market", "id"))
+    tables.create_table("weights", WEIGHTS)
+    tables.create_table("learned", LEARNED, pk="name", not_null={"data"})
+    tables.table("transitions").create_index(["machine", "subject"])
+
+
+MIGRATIONS: tuple[Callable[[Tables], None], ...] = (_first, _what_signals_leave)
 VERSION = len(MIGRATIONS)
 
 

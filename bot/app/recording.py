@@ -1,0 +1,88 @@
+"""What a run writes beside its database: the tape, when one is recorded, and the full readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bot.core.clock import Clock
+from bot.market.tape import LogWriter, TapeHeader
+from bot.signals.state import Signals
+from bot.store.readings import FOLDER as READINGS_FOLDER
+from bot.store.readings import ReadingsWriter, drop_old_readings
+
+
+@dataclass(slots=True)
+class Recording:
+    """Made by `open_recording`. Readings are rotated with the tape, and old ones dropped then."""
+
+    tape: LogWriter | None
+    readings: ReadingsWriter | None
+    keep_days: float
+    clock: Clock
+    _segment: Path | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the tape has rows of an earlier run."""
+        return self.tape is not None and bool(self.tape.recovered.last_seq)
+
+    def append(self, rows: np.ndarray) -> None:
+        """Rows to the tape, and out of our hands, before a decision rests on them."""
+        if self.tape is None:
+            return
+        self.tape.append(rows)
+        self.tape.flush()
+        if self.tape.segment != self._segment:
+            self._rotate(self.tape.segment)
+
+    def note(self, now_ns: int, signals: Signals) -> None:
+        """The readings of a tick."""
+        if self.readings is not None:
+            self.readings.note(now_ns, signals)
+
+    def failure(self) -> str:
+        """Why no more readings are written; said once, "" otherwise."""
+        if self.readings is None or not self.readings.failure:
+            return ""
+        failure = self.readings.failure
+        self.readings.close()
+        self.readings = None
+        return failure
+
+    def close(self) -> None:
+        if self.readings is not None:
+            self.readings.close()
+        if self.tape is not None:
+            self.tape.close()
+
+    def _rotate(self, segment: Path) -> None:
+        if self._segment is not None and self.readings is not None:
+            self.readings.rotate()
+            drop_old_readings(self.readings.folder, self.keep_days, self.clock.now_ns())
+        self._segment = segment
+
+
+def open_recording(
+    folder: Path | None,
+    header: TapeHeader,
+    session: Path,
+    run: int,
+    cards: Sequence[str],
+    keep_days: float,
+    clock: Clock,
+) -> Recording:
+    """Open the tape in `folder`, if any; readings go beside it, or else into the `session`'s folder.
+
+    `keep_days` 0 writes no readings. Raises as `LogWriter` does.
+    """
+    tape = None if folder is None else LogWriter(folder, header)
+    readings = None
+    if keep_days:
+        place = (session if folder is None else folder) / READINGS_FOLDER
+        drop_old_readings(place, keep_days, clock.now_ns())
+        readings = ReadingsWriter(place, run, [i.key for i in header.instruments], cards)
+    return Recording(tape, readings, keep_days, clock)

@@ -1,0 +1,60 @@
+"""What a session's next start continues from: money, trades, limits, and where the market stood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bot.app.sources import Source
+from bot.app.wiring import starting_balance_e8
+from bot.core.errors import BadInput
+from bot.engine.loop import Trading
+
+if TYPE_CHECKING:
+    from bot.app.session import SessionOptions
+
+
+def kept_state(source: Source, trading: Trading | None) -> dict[str, Any]:
+    """JSON-able."""
+    state: dict[str, Any] = {"source": source.resume_state()}
+    if trading is not None:
+        state |= {
+            "instruments": [i.to_json() for i in source.instruments],
+            "venue": trading.venue.to_state(),
+            "trader": trading.trader.to_state(),
+            "risk": trading.risk.to_state(),
+            "accounts": trading.accounts.to_state(),
+        }
+    return state
+
+
+def restore_state(
+    options: SessionOptions, source: Source, trading: Trading, earlier: Mapping[str, Any]
+) -> None:
+    """Go on from what the session's last paper run kept; a new coin gets its starting balance.
+
+    Raises BadInput when trades are open in other markets than this run's.
+    """
+    known: set[str] = set()
+    if options.kind == "paper" and "venue" in earlier:
+        trading.venue.restore(earlier["venue"])
+        trading.risk.restore(earlier["risk"])
+        trading.accounts.restore(earlier["accounts"])
+        _restore_trades(options, source, trading, earlier)
+        known = {i["settle"] for i in earlier["instruments"]}
+    for coin in sorted({i.settle for i in source.instruments} - known):
+        trading.venue.deposit(coin, starting_balance_e8(options.config.paper, coin))
+
+
+def _restore_trades(
+    options: SessionOptions, source: Source, trading: Trading, earlier: Mapping[str, Any]
+) -> None:
+    markets = [i.to_json() for i in source.instruments]
+    if markets == earlier["instruments"]:
+        trading.trader.restore(earlier["trader"])
+    elif earlier["trader"]["trades"]:
+        was = ", ".join(f"{i['venue']}:{i['symbol']}" for i in earlier["instruments"])
+        raise BadInput(
+            f"session {options.session!r} has open trades in the markets {was}; run it with "
+            "those, name another --session, or start over with --fresh"
+        )
