@@ -178,11 +178,11 @@ def _locate(books, rows, start, market):
         row = rows[start + count]
         if row.kind != _LEVEL or row.market != market:
             break
-        if row.price >> 31 != 0 or not 0.0 <= row.value <= _MOST_LOTS:
+        if not 0.0 <= row.value <= _MOST_LOTS:
             return count, _STOP_BAD_ROW
         at = ladder.locate(books, market, 0 if row.side > 0 else 1, row.price, row.value)
         if at == ladder.NO_PLACE:
-            return count, _STOP_GROW
+            return count, _STOP_GROW if row.price >> 31 == 0 else _STOP_BAD_ROW
         books.places[count] = at
         count += 1
     return count, _STOP_END

@@ -22,7 +22,8 @@ class End(StrEnum):
     CONSUMED = "consumed"
     PULLED = "pulled"
     EXPIRED = "expired"
-    DROPPED = "dropped"  # lost from sight: a gap, a new snapshot, or the price ran away
+    MOVED = "moved"  # the price ran away from it
+    DROPPED = "dropped"  # lost from sight: a gap, a new snapshot
     OPEN = "open"  # there when the tape ended
 
 

@@ -94,9 +94,7 @@ _BID, _ASK = np.int64(BID), np.int64(ASK)
 @hot
 def on_level(mt, m, side, tick, before, lots):
     """A ladder level of `side` (0 bid, 1 ask) went from `before` to `lots`."""
-    row = mt.markets[m]
-    concerns = tick >= row.low[side] and tick <= row.high[side] and marked(row.marks, side, tick)
-    if concerns:
+    if marked(mt.markets[m].marks, side, tick):
         _level_changed(mt, m, side, tick, before, lots)
 
 

@@ -72,13 +72,9 @@ MARKET = np.dtype(
     [
         ("first", "<i8"),  # slot of the oldest live order
         ("taken", "<i8"),  # first entry of the consumed levels
-        # a book side: where something of ours is, so that most rows are dismissed by a few comparisons
-        ("low", "<i8", (2,)),
-        ("high", "<i8", (2,)),
+        # a book side: where something of ours is, so that most rows are dismissed by one bit
         ("marks", "<u8", (2, MARK_WORDS)),  # bit t: something is at a tick that is t modulo 1,024
-        ("taken_low", "<i8", (2,)),  # the same of consumed levels only
-        ("taken_high", "<i8", (2,)),
-        ("taken_marks", "<u8", (2, MARK_WORDS)),
+        ("taken_marks", "<u8", (2, MARK_WORDS)),  # the same of consumed levels only
         ("best_buy", "<i8"),  # our highest resting bid, -1 none
         ("best_sell", "<i8"),  # our lowest resting ask, FOREVER none
         ("print_low", "<i8"),  # prints at or below matter
@@ -165,9 +161,9 @@ def new_matching(
 ) -> Matching:
     """An idle venue. Leverage is capped by the instrument's; without instruments: linear, no maintenance."""
     markets = np.zeros(n_markets, MARKET)
-    for name in ("first", "taken", "high", "taken_high", "best_buy", "print_low"):
+    for name in ("first", "taken", "best_buy", "print_low"):
         markets[name] = NONE
-    for name in ("low", "taken_low", "best_sell", "print_high", "funding_ns"):
+    for name in ("best_sell", "print_high", "funding_ns"):
         markets[name] = FOREVER
     markets["average"] = 0.0
     markets["liquidation"] = np.nan
@@ -336,7 +332,7 @@ def take_level(mt, m, side, tick, displayed, want):
         row.next = mt.markets[m].taken
         mt.markets[m].taken = entry
         mt.watch[m] += 1
-        _note_taken(mt.markets[m], side, tick)
+        _mark(mt.markets[m].taken_marks, side, tick)
     mt.taken[entry].lots += got
     return got
 
@@ -356,12 +352,10 @@ def free_taken(mt, m, entry):
     mt.knobs[_FREE_TAKEN] = entry
     mt.watch[m] -= 1
     row = mt.markets[m]
-    row.taken_low[:] = FOREVER
-    row.taken_high[:] = NONE
     row.taken_marks[:, :] = _NO_BITS
     entry = row.taken
     while entry >= 0:
-        _note_taken(row, mt.taken[entry].side, mt.taken[entry].tick)
+        _mark(row.taken_marks, mt.taken[entry].side, mt.taken[entry].tick)
         entry = mt.taken[entry].next
 
 
@@ -381,21 +375,12 @@ def fillable(mt, slot):
 
 
 @hot
-def _note_taken(row, side, tick):
-    row.taken_low[side] = min(row.taken_low[side], tick)
-    row.taken_high[side] = max(row.taken_high[side], tick)
-    _mark(row.taken_marks, side, tick)
-
-
-@hot
 def look(mt, m):
     """Renew the prices that matter after orders or consumed levels of a market changed."""
     row = mt.markets[m]
     row.best_buy = row.print_low = NONE
     row.best_sell = row.print_high = FOREVER
     for side in range(2):
-        row.low[side] = row.taken_low[side]
-        row.high[side] = row.taken_high[side]
         for word in range(MARK_WORDS):
             row.marks[side, word] = row.taken_marks[side, word]
     slot = row.first
@@ -403,8 +388,6 @@ def look(mt, m):
         order = mt.orders[slot]
         if order.state == _RESTING:
             side = 0 if order.side > 0 else 1
-            row.low[side] = min(row.low[side], order.price)
-            row.high[side] = max(row.high[side], order.price)
             _mark(row.marks, side, order.price)
             if order.side > 0:
                 row.best_buy = max(row.best_buy, order.price)

@@ -57,9 +57,10 @@ def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 1024) -> Books
         slots *= 2
     return Books(
         directory=np.full((markets, 2, slots), -1, np.int32),
-        lots=np.zeros(pages * PAGE),
-        occupied=np.zeros(pages * WORDS, np.uint64),
-        sums=np.zeros(pages * WORDS),
+        # written once, so that the loop does not wait for the system to hand out the memory
+        lots=np.full(pages * PAGE, 0.0),
+        occupied=np.full(pages * WORDS, 0, np.uint64),
+        sums=np.full(pages * WORDS, 0.0),
         best=np.full((markets, 2), EMPTY, np.int64),
         pages=np.zeros(1, np.int64),
         places=np.zeros(RUN, np.int64),
@@ -107,7 +108,7 @@ def locate(books, market, side, tick, wanted):
     """
     directory, best = books.directory, books.best
     slots = directory.shape[2]
-    if tick >> PAGE_BITS >= slots:
+    if np.uint64(tick) >> np.uint64(PAGE_BITS) >= np.uint64(slots):  # also a negative tick
         return NO_PLACE
     key = tick ^ (((slots << PAGE_BITS) - 1) & -side)
     slot = key >> PAGE_BITS
@@ -122,8 +123,10 @@ def locate(books, market, side, tick, wanted):
         directory[market, side, slot] = page
     at = (page << PAGE_BITS) | (key & (PAGE - 1))
     prefetch(books.lots, at)
-    if key > best[market, side] and wanted != 0.0:
-        best[market, side] = key
+    # -1 for a deletion, without a branch: which rows delete cannot be guessed
+    higher = key | (np.int64(wanted > 0.0) - 1)
+    if higher > best[market, side]:
+        best[market, side] = higher
     return at
 
 
@@ -138,7 +141,7 @@ def put(books, at, wanted):
     i = np.uint64(at)
     word = i >> np.uint64(6)
     bit = i & np.uint64(63)
-    there = np.uint64(wanted != 0.0)
+    there = np.uint64(wanted > 0.0)
     before = books.lots[i]
     books.lots[i] = wanted
     books.sums[word] += wanted - before

@@ -23,10 +23,13 @@ MAX_SILENCE_NS = 7_200 * NS_PER_S
 """After a longer jump in the stream's time the grid starts again as after a cold start."""
 
 MIDS = 4096  # whole seconds of mids kept, a power of two above 3,600
-WALLS = 32
+WALLS = 64
 DAY_CARDS = 4320  # 12 h of cards
 MINUTES = 60
 BAND_SECONDS = 600
+BUCKETS = 100  # price buckets a side in which walls are looked for
+WALL_WORDS = 16  # of the filter of walls, a bit a unit of price
+WALL_EVIDENCE = 6  # kinds of evidence with a learned weight
 
 # rows of `Signals.bands`
 SPREAD, BID_DEPTH, ASK_DEPTH, MINUTE_LOTS = range(4)
@@ -82,8 +85,18 @@ GRID = np.dtype(
         ("walls", "<i8"),  # rows in use, kept dense
         ("next_wall", "<i8"),
         ("bucket", "<i8"),  # ticks a wall bucket, 0 not set
+        ("wall_shift", "<i8"),  # a unit of the filter has 2 to this power ticks
+        ("wall_marks", "<u8", (2, WALL_WORDS)),  # a book side: bits of the units that a wall touches
+        ("wall_cuts", "<i8"),  # 1: something was cancelled far away in this message
         ("wall_wins", "<f8", (2,)),  # a book side: tested walls that held, and all tested
         ("wall_trials", "<f8", (2,)),
+        ("wall_learned", "<f8", (WALL_EVIDENCE,)),  # added to the default weights of the evidence
+        ("wall_precision", "<f8", (WALL_EVIDENCE,)),  # gained since the start
+        # a book side and bucket, outwards from the mid
+        ("shelf", "<f8", (2, BUCKETS)),  # usual ln lots of the last 10 min
+        ("shelf_spread", "<f8", (2, BUCKETS)),  # median distance from it
+        ("shelf_samples", "<i8", (2, BUCKETS)),
+        ("shelf_least", "<f8", (2, BUCKETS)),  # lots that stand out from it, 0 not known yet
         # every emission
         ("emissions", "<i8"),
         ("emitted_ns", "<i8"),
@@ -101,18 +114,31 @@ WALL = np.dtype(
         ("far", "<i8"),
         ("stage", "<i8"),  # CANDIDATE, ACTIVE, TESTED of bot.signals.walls
         ("quantity", "<f8"),  # lots displayed now
+        ("born_lots", "<f8"),
         ("peak", "<f8"),
         ("executed", "<f8"),  # lots traded at it since birth
-        ("pending", "<f8"),  # executed since the last grid point
-        ("added", "<f8"),  # lots added after the first execution
+        ("pending", "<f8"),  # of these, what the book has not shown yet
+        ("grown", "<f8"),  # lots added before the first execution
+        ("added", "<f8"),  # lots added after it
         ("cancelled", "<f8"),
         ("cancelled_near", "<f8"),
+        ("unplaced", "<f8"),  # lots cancelled far away in this message, so far
+        ("cut", "<f8"),  # lots cancelled lately, which a late trade may explain
+        ("cut_ns", "<i8"),
         ("near_s", "<f8"),  # seconds within / beyond the near distance
         ("far_s", "<f8"),
+        ("touches", "<i8"),  # times the price came to it
+        ("touching", "<i8"),
         ("born_ns", "<i8"),
         ("seen_ns", "<i8"),  # last time its z was high enough to stay
         ("strong_ns", "<i8"),  # since when its z is high enough to enter, 0 it is not
+        ("gone_ns", "<i8"),  # when most of it was gone, 0 it is there
+        ("gone_cancelled", "<i8"),  # 1: it went by a cancellation
         ("returns", "<f8"),  # re-appearances, decayed with a minute
+        ("layering", "<f8"),
+        ("iceberg", "<i8"),  # 1: much more was executed than ever displayed
+        ("decided", "<f8"),  # genuineness when a fade would have to decide, nan before
+        ("evidence", "<f8", (WALL_EVIDENCE,)),  # as it was then
         ("genuineness", "<f8"),
         ("distance_bps", "<f8"),
     ],
@@ -125,16 +151,31 @@ ENDED = np.dtype(
         ("side", "<i8"),
         ("near", "<i8"),
         ("far", "<i8"),
-        ("label", "<i8"),  # CONSUMED, PULLED, EXPIRED of bot.signals.walls
+        ("label", "<i8"),  # CONSUMED, PULLED, EXPIRED, MOVED of bot.signals.walls
+        ("stage", "<i8"),
+        ("born_ns", "<i8"),
         ("ended_ns", "<i8"),
-        ("returns", "<f8"),
+        ("born_lots", "<f8"),
         ("peak", "<f8"),
         ("executed", "<f8"),
+        ("grown", "<f8"),
+        ("added", "<f8"),
+        ("cancelled", "<f8"),
+        ("cancelled_near", "<f8"),
+        ("near_s", "<f8"),
+        ("far_s", "<f8"),
+        ("touches", "<i8"),
+        ("returns", "<f8"),
+        ("layering", "<f8"),
+        ("iceberg", "<i8"),
+        ("decided", "<f8"),
         ("genuineness", "<f8"),
+        ("distance_bps", "<f8"),  # from the mid at its end
     ],
     align=True,
 )
-ENDED_WALLS = 16
+"""What a wall was, once it is no more; fields as of WALL."""
+ENDED_WALLS = 64
 
 LEVEL = np.dtype(
     [
@@ -200,7 +241,7 @@ class Signals(NamedTuple):
     scales: np.ndarray  # (C,) float64: prior scales s0
     floors: np.ndarray  # (C,) float64: least scales
     categories: np.ndarray  # (C,) int64
-    scratch: np.ndarray  # (2, 64) float64: nothing in it outlives a call
+    scratch: np.ndarray  # (2, 128) float64: nothing in it outlives a call
 
 
 PROBABILITY, AWAKE, ALIGNMENT = range(3)
@@ -240,7 +281,7 @@ def new_signals(markets: int, cards: Sequence[CardSpec] = CARDS) -> Signals:
         scales=np.array([card.scale for card in cards], float),
         floors=np.array([card.floor for card in cards], float),
         categories=np.array([names.index(card.category) for card in cards], np.int64),
-        scratch=np.zeros((2, 64)),
+        scratch=np.zeros((2, 128)),
     )
 
 

@@ -14,7 +14,7 @@ from bot.signals.raw import trade_imbalance
 from bot.signals.registry import card_names
 from bot.signals.rolling import median_of
 from bot.signals.state import ALIGNMENT, SPREAD, WALL, WALLS, Signals
-from bot.signals.walls import bucket_lots
+from bot.signals.walls.candidates import lots_between
 
 FAST_S = 30
 _NAMES = card_names()
@@ -61,8 +61,8 @@ def _figures(sig, books, heads, market, mode, now_ns):
     out[25] = grid.walls
     for i in range(grid.walls):
         wall = sig.walls[market, i]
-        index = min(wall.near, wall.far) // grid.bucket
-        out[_FIGURES + i] = bucket_lots(books, market, BID if wall.side > 0 else ASK, index, grid.bucket)
+        low, high = min(wall.near, wall.far), max(wall.near, wall.far)
+        out[_FIGURES + i] = lots_between(books, market, BID if wall.side > 0 else ASK, low, high)
     return out
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.market.book import BID
-from bot.signals import walls
+from bot.market import book as ladder
+from bot.market.book import ASK, BID
+from bot.signals import attribution, walls
 from bot.signals.flow import on_reset
-from bot.signals.state import WALLS
-from bot.signals.walls import WallEnd, WallStage
+from bot.signals.state import BUCKETS, WALL, WALLS, new_signals
+from bot.signals.walls import WallEnd, WallStage, candidates, genuineness, ledger
 from tests import reference
-from tests.signals.worlds import NS_PER_MS, NS_PER_S, T0, OneMarket, ladder_of, one_market
+from tests.signals.worlds import NS_PER_MS, NS_PER_S, T0, Levels, OneMarket, ladder_of, one_market
 
 MID = 100_000  # ticks; a bucket of 1 bps is 10 of them
 WIDTH = 10
@@ -27,7 +29,7 @@ SIZES = st.lists(
 @given(SIZES)
 def test_wall_z_equals_the_slow_reference(sizes):
     for k in range(len(sizes)):
-        z, _ = walls.wall_z(np.array(sizes), len(sizes), k, np.zeros(64))
+        z, _ = walls.wall_z(np.array(sizes), len(sizes), k, np.zeros(128))
         want = reference.wall_z(sizes, k)
         assert math.isnan(z) if want is None else z == pytest.approx(want, rel=1e-9, abs=1e-9)
 
@@ -35,9 +37,9 @@ def test_wall_z_equals_the_slow_reference(sizes):
 @given(SIZES)
 def test_the_cheap_first_look_never_hides_a_candidate(sizes):
     for k in range(len(sizes)):
-        z, usual = walls.wall_z(np.array(sizes), len(sizes), k, np.zeros(64))
-        if z >= walls.Z_IN and sizes[k] >= walls.TIMES_MEDIAN * usual:
-            assert walls.stands_out(np.array(sizes), len(sizes), k)
+        z, usual = walls.wall_z(np.array(sizes), len(sizes), k, np.zeros(128))
+        if z >= walls.Z_IN and sizes[k] >= candidates.TIMES_MEDIAN * usual:
+            assert candidates.stands_out(np.array(sizes), len(sizes), k)
 
 
 @settings(max_examples=40)
@@ -71,19 +73,128 @@ def test_a_bucket_holds_its_ticks_on_either_side(levels, index):
     books = ladder_of(bids, asks)
     within = lambda side, low: sum(q for t, q in side.items() if low <= t < low + WIDTH)  # noqa: E731
     assert walls.bucket_lots(books, 0, BID, index, WIDTH) == within(bids, index * WIDTH)
-    assert walls.bucket_lots(books, 0, 1, index + 200, WIDTH) == within(asks, 2_000 + index * WIDTH)
+    assert walls.bucket_lots(books, 0, ASK, index + 200, WIDTH) == within(asks, 2_000 + index * WIDTH)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(0, 400), st.integers(1, 50)), max_size=40),
+    st.integers(0, 1),
+    st.sampled_from([1, 7, 64, 128]),
+    st.integers(1, 40),
+)
+def test_all_buckets_of_a_side_are_read_in_one_walk(levels, side, width, count):
+    base = 960  # the levels lie on both sides of a page's end
+    side_levels = {base + tick: float(lots) for tick, lots in levels} | {base + 200: 1.0}
+    books = ladder_of(side_levels, {}) if side == BID else ladder_of({}, side_levels)
+    start = (base + (400 if side == BID else 0)) // width
+    sizes = np.full(BUCKETS, np.nan)
+    candidates.fill_buckets(
+        books, 0, np.int64(side), np.int64(start), np.int64(width), np.int64(count), sizes
+    )
+    away = -1 if side == BID else 1
+    for k in range(count):
+        low = (start + away * k) * width
+        assert sizes[k] == sum(q for t, q in side_levels.items() if low <= t < low + width)
+
+
+@pytest.mark.parametrize(
+    ("mid", "unit", "ticks"),
+    [
+        (3_000.0, 1.0, 1),  # never finer than a tick
+        (12_000.0, 1.0, 1),
+        (12_000.0, 2.0, 2),  # times the volatility unit
+        (300_000.0, 1.0, 30),
+        (500_000.0, 1.0, 64),  # whole blocks of the ladder
+        (1_000_000.0, 1.0, 128),
+        (1_000_000.0, 4.0, 384),
+    ],
+)
+def test_a_bucket_is_about_a_basis_point_times_the_volatility_unit(mid, unit, ticks):
+    sig = new_signals(1)
+    sig.grid["volatility_unit"] = unit
+    assert candidates.bucket_ticks(sig.grid[0], mid) == ticks
+    assert candidates.bucket_ticks(sig.grid[0], 1.3 * mid) in (ticks, ticks + 1)
+
+
+def test_what_is_always_large_at_a_distance_is_no_wall_there():
+    market = one_market()
+    first = MID // WIDTH
+    shelf = {(first + k) * WIDTH + 7: (200.0 if k == FAR_K else 10.0) for k in range(40)}
+    market.sig.grid["bucket"] = WIDTH
+    market.books = ladder_of({MID - 7: 1.0}, shelf)
+    sizes = np.zeros(128)
+    sizes[:40] = [200.0 if k == FAR_K else 10.0 for k in range(40)]
+    for _ in range(candidates.SHELF_LEAST):
+        candidates.learn_shelf(market.sig.grid[0], ASK, sizes, np.int64(40))
+    walls.scan(market.sig, market.books, 0, T0)
+    assert market.sig.grid["walls"][0] == 0
+    # twice as usual is not enough, thrice is
+    for lots, found in ((400.0, 0), (600.0, 1)):
+        market.books = ladder_of({MID - 7: 1.0}, shelf | {(first + FAR_K) * WIDTH + 7: lots})
+        walls.scan(market.sig, market.books, 0, T0)
+        assert market.sig.grid["walls"][0] == found
+
+
+def test_the_usual_size_is_the_median_of_the_last_ten_minutes():
+    rng = np.random.default_rng(7)
+    grid = new_signals(1).grid[0]
+    sizes = np.zeros(128)
+    for k in range(600):
+        sizes[0] = math.exp(rng.normal(3.0 if k < 300 else 5.0, 0.5))
+        candidates.learn_shelf(grid, BID, sizes, np.int64(1))
+        if k in (299, 599):
+            assert grid["shelf"][0, 0] == pytest.approx(3.0 if k == 299 else 5.0, abs=0.3)
+            # a median distance from the median is 0.6745 sigmas
+            assert grid["shelf_spread"][0, 0] == pytest.approx(0.6745 * 0.5, abs=0.15)
 
 
 # one ask wall, 12 bps away or next to the touch, and what becomes of it
 
 FAR_K, NEAR_K = 12, 3
+QUIET = 10.0  # lots in the wall's bucket without it
+
+
+@dataclass
+class Watched(OneMarket):
+    """A market whose every level change and trade the ledger sees, as the engine lets it."""
+
+    waiting: np.void = field(default_factory=lambda: attribution.new_attribution(1)[0])
+    now_ns: int = T0
+    mid: float = float(MID)
+
+    def book(self, bids: Levels, asks: Levels, now_ns: int) -> None:
+        self.now_ns = now_ns
+        super().book(bids, asks, now_ns)
+        self.mid = 0.5 * (max(bids) + min(asks))
+        walls.on_commit(self.sig.walls[0], self.sig.grid[0], self.mid)
+
+    def trade(self, side: int, tick: int, lots: float, now_ns: int) -> None:
+        self.grid(now_ns)
+        self.sig.flow["minute_lots"] += lots
+        book_side = ASK if side > 0 else BID
+        if walls.wall_at(self.sig.grid[0], book_side, tick):
+            lots = walls.on_trade(self.sig.walls[0], self.sig.grid[0], self.mid, side, tick, lots, now_ns)
+        if lots > 0.0:
+            attribution.on_trade(self.waiting, book_side, tick, lots, now_ns)
+
+    def _set(self, side: int, tick: int, lots: float) -> None:
+        before = ladder.lots_at(self.books, 0, side, tick)
+        super()._set(side, tick, lots)
+        if before == lots:
+            return
+        executed = attribution.take_executed(self.waiting, side, tick, self.now_ns)
+        if walls.wall_at(self.sig.grid[0], side, tick):
+            table, grid = self.sig.walls[0], self.sig.grid[0]
+            walls.on_change(table, grid, self.mid, side, tick, before, lots, executed, self.now_ns)
 
 
 class Street:
     """Ten lots in every bucket, a wall where asked, a message a second."""
 
     def __init__(self) -> None:
-        self.market: OneMarket = one_market()
+        plain = one_market()
+        self.market = Watched(plain.books, plain.heads, plain.sig)
         self.second = 0
         self.shift = 0
         self.step()
@@ -212,12 +323,15 @@ def test_a_wall_that_comes_back_within_a_minute_is_remembered_as_flickering(stre
     assert street.walls[0]["returns"] == 0.0
 
 
-def test_a_wall_the_price_runs_away_from_is_dropped_without_a_label(street):
+def test_a_wall_the_price_runs_away_from_has_moved(street):
     street.step({FAR_K: 200.0}, 6)
     street.shift = -120 * WIDTH
     street.step({FAR_K: 200.0}, 3)
     assert not len(street.walls)
-    assert not len(street.ended)
+    (row,) = street.ended
+    assert row["label"] == WallEnd.MOVED
+    assert row["distance_bps"] > 100.0
+    assert street.market.sig.grid["wall_trials"].sum() == 0.0
 
 
 def test_a_reset_drops_walls_without_a_label_and_ids_are_never_used_again(street):
@@ -227,6 +341,221 @@ def test_a_reset_drops_walls_without_a_label_and_ids_are_never_used_again(street
     assert not len(street.ended)
     street.step({FAR_K: 200.0}, 6)
     assert [w["id"] for w in street.walls] == [2]
+
+
+def test_a_wall_is_as_large_as_its_ticks_at_every_moment(street):
+    street.step({FAR_K: 200.0}, 4)
+    for lots in (180.0, 260.0, 240.0):
+        street.step({FAR_K: lots})
+        assert street.walls[0]["quantity"] == lots
+    low = int(street.walls[0]["near"])
+    assert walls.bucket_lots(street.market.books, 0, ASK, low // WIDTH, WIDTH) == 240.0
+    wall = street.walls[0]
+    assert (wall["born_lots"], wall["peak"], wall["grown"], wall["cancelled"]) == (200.0, 260.0, 80.0, 40.0)
+
+
+def test_what_the_ledger_was_not_told_is_taken_in_by_the_next_look():
+    plain = one_market()
+    bids, asks = ({MID - s * 5 + -s * k * WIDTH: 10.0 for k in range(40)} for s in (1, -1))
+    for second in range(12):
+        lots = 200.0 if second < 6 else 150.0
+        now = T0 + second * NS_PER_S + 100 * NS_PER_MS
+        plain.book(bids, asks | {MID + 5 + NEAR_K * WIDTH: lots}, now)
+        if second == 5:
+            plain.trade(1, MID + 5 + NEAR_K * WIDTH, 30.0, now + 1)
+    wall = plain.sig.walls[0, 0]
+    assert (wall["quantity"], wall["executed"], wall["cancelled"], wall["pending"]) == (
+        150.0,
+        30.0,
+        20.0,
+        0.0,
+    )
+
+
+def test_a_trade_told_after_the_book_showed_it_was_no_cancellation(street):
+    street.step({NEAR_K: 200.0}, 6)
+    street.step({NEAR_K: 120.0})
+    assert street.walls[0]["cancelled_near"] == 80.0
+    tick, now = MID + 5 + NEAR_K * WIDTH, street.market.now_ns
+    street.market.trade(1, tick, 50.0, now + 100 * NS_PER_MS)
+    street.market.trade(1, tick, 40.0, now + 200 * NS_PER_MS)
+    (wall,) = street.walls
+    assert (wall["executed"], wall["cancelled"], wall["cancelled_near"], wall["pending"]) == (
+        90.0,
+        0.0,
+        0.0,
+        10.0,
+    )
+    street.step({NEAR_K: 110.0})
+    (wall,) = street.walls
+    assert (wall["executed"], wall["added"], wall["cancelled"], wall["pending"]) == (90.0, 0.0, 0.0, 0.0)
+
+
+def test_who_cancels_in_the_message_in_which_price_comes_near_was_near(street):
+    street.step({FAR_K: 200.0}, 6)
+    street.shift = (FAR_K - 4) * WIDTH
+    street.step({FAR_K: 20.0})
+    street.shift = 0
+    street.step({FAR_K: 20.0})
+    (row,) = street.ended
+    assert row["label"] == WallEnd.PULLED
+    assert row["cancelled_near"] == 180.0
+    assert row["ended_ns"] == T0 + 7 * NS_PER_S + 100 * NS_PER_MS
+    assert row["decided"] == row["genuineness"] < 0.5
+
+
+def test_a_touch_counts_again_only_after_price_has_left(street):
+    street.step({NEAR_K: 200.0}, 6)
+    counts = []
+    for shift in (NEAR_K, NEAR_K, NEAR_K - 1, NEAR_K, -4, NEAR_K):
+        street.shift = shift * WIDTH
+        street.step({NEAR_K: 200.0}, 2)
+        counts.append(int(street.walls[0]["touches"]))
+    assert counts == [1, 1, 1, 1, 1, 2]
+
+
+def test_a_wall_that_gives_more_than_it_ever_showed_is_an_iceberg(street):
+    street.step({NEAR_K: 200.0}, 6)
+    flags = []
+    for k in range(7):
+        street.trade(NEAR_K, 50.0)
+        street.step({NEAR_K: 200.0 - k % 2}, 2)
+        flags.append(int(street.walls[0]["iceberg"]))
+    assert flags == [0, 0, 0, 0, 0, 1, 1]
+    assert street.walls[0]["added"] == 350.0
+
+
+def test_what_ends_leaves_its_whole_record(street):
+    street.step({NEAR_K: 200.0}, 6)
+    street.trade(NEAR_K, 50.0)
+    street.step({NEAR_K: 180.0})
+    alive = street.walls[0].copy()
+    street.step(seconds=3)
+    (row,) = street.ended
+    for name in (
+        "id",
+        "side",
+        "near",
+        "far",
+        "born_ns",
+        "born_lots",
+        "peak",
+        "executed",
+        "grown",
+        "added",
+        "touches",
+    ):
+        assert row[name] == alive[name], name
+    assert (row["stage"], row["label"]) == (WallStage.TESTED, WallEnd.PULLED)
+    assert row["cancelled_near"] == alive["cancelled_near"] + 180.0 - QUIET
+    assert row["near_s"] >= 2.0
+    assert row["genuineness"] < row["decided"]
+
+
+def test_walls_survive_a_new_division_into_buckets(street):
+    street.step({FAR_K: 200.0}, 6)
+    street.market.sig.grid["volatility_unit"] = 2.0
+    street.step({FAR_K: 200.0}, 4)
+    assert street.market.sig.grid["bucket"][0] == 2 * WIDTH
+    (wall,) = street.walls
+    assert (wall["id"], wall["near"], wall["far"]) == (
+        1,
+        MID + FAR_K * WIDTH,
+        MID + FAR_K * WIDTH + WIDTH - 1,
+    )
+    street.step({FAR_K: 150.0})
+    assert street.walls[0]["quantity"] == 150.0
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(-1, 1)), min_size=1, max_size=WALLS), st.integers(0, 9)
+)
+def test_the_filter_never_hides_a_wall(spans, shift):
+    sig = new_signals(1)
+    grid, table = sig.grid[0], sig.walls[0]
+    grid["bucket"] = 1 << shift
+    for place, (k, sign) in enumerate(spans):
+        row = table[place]
+        row["side"] = sign or 1
+        row["near"] = row["far"] = 500_000 + 3_333 * k
+        row["far" if sign == -1 else "near"] += (1 << shift) - 1
+    grid["walls"] = len(spans)
+    ledger.mark(table, grid)
+    for row in table[: len(spans)]:
+        side = BID if row["side"] > 0 else ASK
+        for tick in (row["near"], row["far"], (row["near"] + row["far"]) // 2):
+            assert walls.wall_at(grid, side, tick)
+    assert not walls.wall_at(grid, BID, 500_000 + 3_333 * 7 + 1_024)
+
+
+# what the evidence is worth, and what is learned of it
+
+
+def a_tested_wall(**evidence: float) -> np.void:
+    wall = np.zeros(1, WALL)[0]
+    wall["side"], wall["peak"], wall["decided"] = 1, 100.0, np.nan
+    for name, value in evidence.items():
+        wall[name] = value
+    return wall
+
+
+def judged(grid: np.void, **evidence: float) -> float:
+    wall = a_tested_wall(**evidence)
+    genuineness.judge(wall, grid, 0.0, 0.0)
+    return float(wall["genuineness"])
+
+
+def test_the_evidence_of_the_decision_is_kept_and_later_evidence_is_not_learned_from():
+    grid = new_signals(1).grid[0]
+    wall = a_tested_wall(near_s=2.0, executed=20.0)
+    genuineness.judge(wall, grid, 0.0, 0.0)
+    kept = wall["evidence"].copy()
+    assert kept.tolist() == [0.0, 0.2, 0.0, 0.0, 0.0, 0.0]
+    wall["near_s"], wall["cancelled_near"] = 3.0, 90.0
+    genuineness.judge(wall, grid, 0.0, 0.0)
+    assert wall["evidence"].tolist() == kept.tolist()
+    assert wall["genuineness"] < wall["decided"]
+
+
+def test_weights_follow_what_the_evidence_was_worth_and_stay_between_nothing_and_thrice():
+    """Executed walls hold and refilled ones do not; the defaults say both hold."""
+    rng = np.random.default_rng(3)
+    grid = new_signals(1).grid[0]
+    before = judged(grid, near_s=2.0, executed=10.0, added=10.0)
+    for _ in range(1_500):
+        refilled = float(rng.random() < 0.5)
+        wall = a_tested_wall(near_s=2.0, executed=50.0, added=50.0 * refilled)
+        genuineness.judge(wall, grid, 0.0, 0.0)
+        genuineness.learn(grid, wall, float(rng.random() < (0.3 if refilled else 0.95)))
+    learned = grid["wall_learned"].copy()
+    assert learned[2] == pytest.approx(-0.5, abs=1e-3)  # refills: weight 0, never below
+    assert learned[3] == learned[4] == learned[5] == 0.0  # nothing was seen of these
+    assert judged(grid, near_s=2.0, executed=10.0, added=10.0) != before
+    for _ in range(20_000):
+        wall = a_tested_wall(near_s=2.0, cancelled_near=30.0)
+        genuineness.judge(wall, grid, 0.0, 0.0)
+        genuineness.learn(grid, wall, 0.0)
+    assert 0.0 < grid["wall_learned"][3] <= 8.0
+
+
+def test_without_a_decision_only_the_base_rate_learns():
+    grid = new_signals(1).grid[0]
+    genuineness.learn(grid, a_tested_wall(), 0.0)
+    assert grid["wall_trials"].tolist() == [1.0, 0.0]
+    assert not grid["wall_learned"].any()
+
+
+def test_traps_push_away_from_where_they_stand_and_untested_walls_do_not():
+    sig = new_signals(1)
+    sig.grid["walls"] = 3
+    for place, (side, stage, g) in enumerate([(1, 2, 0.2), (-1, 2, 0.36), (-1, 1, 0.1)]):
+        row = sig.walls[0, place]
+        row["side"], row["stage"], row["genuineness"], row["distance_bps"] = side, stage, g, 3.0
+    assert walls.trap_pressure(sig, 0) == pytest.approx(-0.8 * math.exp(-3.0 / 15.0))
+    assert [bool(ledger.is_trap(row)) for row in sig.walls[0, :3]] == [True, False, False]
+    sig.grid["walls"] = 0
+    assert walls.trap_pressure(sig, 0) == 0.0
 
 
 def test_only_confirmed_genuine_walls_press(street):
@@ -244,15 +573,16 @@ def test_only_confirmed_genuine_walls_press(street):
 
 def test_a_full_table_takes_no_more_walls_and_loses_none():
     market = one_market()
-    bids = {MID - 5 - k * WIDTH: 10.0 for k in range(40, 40 + WALLS)}
+    bids = {MID - 5 - k * WIDTH: 10.0 for k in range(20, 20 + WALLS)}
     asks = {MID + 5 + k * WIDTH: 10.0 for k in range(30)} | {MID + 5 + FAR_K * WIDTH: 500.0}
     market.books = ladder_of(bids | {MID - 5: 10.0}, asks)
     rows = market.sig.walls[0]
     market.sig.grid["walls"], market.sig.grid["bucket"] = WALLS, WIDTH
     rows["id"], rows["side"] = range(1, WALLS + 1), 1
-    rows["far"] = [MID - k * WIDTH - WIDTH for k in range(40, 40 + WALLS)]
+    rows["far"] = [MID - k * WIDTH - WIDTH for k in range(20, 20 + WALLS)]
     rows["near"] = rows["far"] + WIDTH - 1
     rows["quantity"] = rows["peak"] = 10.0
+    rows["seen_ns"] = T0
     walls.scan(market.sig, market.books, 0, T0)
     assert market.sig.grid["walls"][0] == WALLS
     assert rows["id"].tolist() == list(range(1, WALLS + 1))
