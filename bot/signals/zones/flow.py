@@ -122,6 +122,6 @@ def node_floor(row, first, last):
             above = 0
             for j in range(first, last + 1):
                 above += row.profile[j % PROFILE_BUCKETS] > here
-            if above <= (1.0 - NODE_QUANTILE) * traded:
+            if above <= (1.0 - NODE_QUANTILE) * traded + 1e-9:  # a tenth of 50 is 5, also in floats
                 floor = here
     return floor, largest
