@@ -20,7 +20,7 @@ PROFILE_BPS = 5.0
 RESIZE = 1.5
 """Buckets get a new size, and the profile starts again, when they are off by this factor."""
 TAU_S = 6.0 * 3_600.0 / math.log(2.0)
-NODE_QUANTILE = 0.9
+NODE_SHARE = 0.1
 LEAST_BUCKETS = 10  # traded in, before any is called a node
 
 BUYERS, SELLERS = 0, 1
@@ -104,7 +104,7 @@ def profile_range(row, mid):
 def node_floor(row, first, last):
     """(90th percentile, largest) notional of the buckets traded in; inf percentile with fewer than ten.
 
-    The percentile is a sample: the smallest one with at most a tenth above it.
+    The percentile is a sample: the smallest one with less than a tenth above it.
     Quadratic in the sixty buckets of the range, and needs no scratch.
     """
     traded = 0
@@ -122,6 +122,6 @@ def node_floor(row, first, last):
             above = 0
             for j in range(first, last + 1):
                 above += row.profile[j % PROFILE_BUCKETS] > here
-            if above <= (1.0 - NODE_QUANTILE) * traded + 1e-9:  # a tenth of 50 is 5, also in floats
+            if above < NODE_SHARE * traded - 1e-9:
                 floor = here
     return floor, largest

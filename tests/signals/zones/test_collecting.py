@@ -129,7 +129,7 @@ def test_nodes_equal_those_of_a_sorted_profile(volumes):
     assert largest == (traded[0] if traded else 0)
     want = []
     if len(traded) >= 10:
-        kth = traded[int(0.1 * len(traded) + 1e-9)] if len(traded) > 10 else traded[1]
+        kth = traded[(len(traded) + 9) // 10 - 1]  # less than a tenth lies above it
         want = [n for n in range(first, last + 1) if v[n] >= kth > 0 and v[n - 1] < v[n] >= v[n + 1]]
     assert got == want
 
