@@ -120,6 +120,16 @@ def leading_zeros(typingctx, word):  # type: ignore[no-untyped-def]
 
 
 @_intrinsic
+def bit_count(typingctx, word):  # type: ignore[no-untyped-def]
+    """Set bits of a uint64."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.ctpop(args[0])
+
+    return types.uint64(types.uint64), codegen
+
+
+@_intrinsic
 def prefetch(typingctx, array, index):  # type: ignore[no-untyped-def]
     """Ask for the cache line of array[index] without waiting for it; any index is harmless."""
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, leading_zeros, prefetch, rare, trailing_zeros
+from bot.core.jit import bit_count, hot, leading_zeros, prefetch, rare, trailing_zeros
 
 PAGE_BITS = 10
 PAGE = 1 << PAGE_BITS
@@ -170,10 +170,7 @@ def level_count(books, market, side):
         page = np.int64(books.directory[market, side, slot])
         if page >= 0:
             for word in books.occupied[page * WORDS : (page + 1) * WORDS]:
-                bits = word
-                while bits != 0:
-                    bits &= bits - _ONE
-                    count += 1
+                count += int(bit_count(word))
     return count
 
 

@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from bot.core.enums import Agreement
-from bot.core.jit import hot, rare
+from bot.core.jit import bit_count, hot, rare
 from bot.core.units import NS_PER_S
 from bot.signals.composite import combine_cards
 from bot.signals.grid import horizon_sigma_bps, return_bps
@@ -141,11 +141,7 @@ def confidence_of(age_s, gap_share, samples, agreement, state, coverage):
 @hot
 def _gap_share(grids, market):
     """Share of the last 60 s in which the book was not usable."""
-    bits = grids[market].bad_seconds & np.uint64((1 << 60) - 1)
-    bad = 0
-    while bits != 0:
-        bits &= bits - np.uint64(1)
-        bad += 1
+    bad = np.int64(bit_count(grids[market].bad_seconds & np.uint64((1 << 60) - 1)))
     return bad / 60.0
 
 

@@ -48,6 +48,7 @@ class SignalSteps:
         self._trust = [""] * len(markets)
         self._thin = np.full(len(markets), _UNSEEN, np.int64)
         self._directions = np.full((len(markets), len(Mode)), _UNSEEN, np.int64)
+        self._seen: tuple[bytes, ...] = ()
 
     def look(self, now_ns: int, heads: np.ndarray, arrays: StepArrays) -> None:
         for market, name in enumerate(self._markets):
@@ -56,8 +57,14 @@ class SignalSteps:
             if new != old:
                 self._trust[market] = new
                 self._journal.transition(now_ns, "trust", name, old, new, {"why": why} if why else {})
+        readings = arrays.composites
+        asleep = np.isnan(readings["score"])
+        seen = (arrays.grid["thin"].tobytes(), readings["direction"].tobytes(), asleep.tobytes())
+        if seen == self._seen:  # nine ticks of ten
+            return
+        self._seen = seen
         self._look_at_thin_sides(now_ns, arrays)
-        self._look_at_composites(now_ns, arrays)
+        self._look_at_composites(now_ns, arrays, asleep)
 
     def _look_at_thin_sides(self, now_ns: int, arrays: StepArrays) -> None:
         before, self._thin = self._thin, arrays.grid["thin"].copy()
@@ -66,9 +73,8 @@ class SignalSteps:
             ratio = arrays.grid["thin_ratio"][market].item()
             self._journal.transition(now_ns, "thin", self._markets[market], old, new, {"ratio": ratio})
 
-    def _look_at_composites(self, now_ns: int, arrays: StepArrays) -> None:
+    def _look_at_composites(self, now_ns: int, arrays: StepArrays, asleep: np.ndarray) -> None:
         readings = arrays.composites
-        asleep = np.isnan(readings["score"])
         before, self._directions = self._directions, np.where(asleep, _ASLEEP, readings["direction"])
         for market, place in np.argwhere(self._directions != before).tolist():
             old, new = (_DIRECTIONS[int(array[market, place])] for array in (before, self._directions))

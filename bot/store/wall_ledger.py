@@ -59,16 +59,21 @@ class WallLedger:
         self._markets = tuple(markets)
         self._standing: dict[tuple[int, int], dict[str, Any]] = {}
         self._taken = _stamps(arrays)
+        self._seen = b""
 
     def look(self, now_ns: int, arrays: WallArrays) -> None:
         """Write the walls that ended since the last look."""
+        seen = arrays.ended["id"].tobytes() + arrays.ended["ended_ns"].tobytes()
+        if seen == self._seen:  # most ticks end no wall
+            return
+        self._seen = seen
         stamps = _stamps(arrays)
         changed = (stamps != self._taken).any(axis=0)
         self._taken = stamps
         for market in np.flatnonzero(changed.any(axis=1)).tolist():
             for row in _rows(arrays.ended[market][changed[market]]):
                 known = self._standing.pop((market, row["id"]), {})
-                if row["id"] and not _is_candidate(row, known):
+                if row["id"] and row["stage"] != WallStage.CANDIDATE:
                     self._journal.wall({**known, **self._row(market, row, now_ns)})
 
     def note_standing(self, now_ns: int, arrays: WallArrays) -> None:
@@ -101,8 +106,3 @@ def _stamps(arrays: WallArrays) -> np.ndarray:
 def _rows(array: np.ndarray) -> list[dict[str, Any]]:
     names = [name for name in array.dtype.names or () if name in _COLUMNS or name in ("stage", "label")]
     return [dict(zip(names, values, strict=True)) for values in array[names].tolist()]
-
-
-def _is_candidate(row: dict[str, Any], known: dict[str, Any]) -> bool:
-    """Whether it ended before it was a wall."""
-    return bool(row["stage"] == WallStage.CANDIDATE) if "stage" in row else not known
