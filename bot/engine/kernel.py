@@ -31,7 +31,8 @@ from bot.market.events import Flag, Kind
 from bot.market.heads import OK, new_heads
 from bot.market.instruments import Instrument
 from bot.market.venue_clock import VENUE_CLOCK, corrected_ns
-from bot.signals import cards, flow
+from bot.signals import cards, flow, inputs, multilevel
+from bot.signals.listings import listings_of
 from bot.signals.state import Signals, new_signals
 from bot.signals.walls import wall_traded
 
@@ -75,6 +76,7 @@ _NOW, _NEXT_TIMER, _STOP, _IN_MESSAGE, _AT_MESSAGE, _TIMER_DUE, _ROWS, _T_CORR, 
 _LEVEL, _COMMIT, _TRADE, _BBO = int(Kind.LEVEL), int(Kind.COMMIT), int(Kind.TRADE), int(Kind.BBO)
 _SNAPSHOT, _TIMER, _MARK, _INDEX = int(Kind.SNAPSHOT), int(Kind.TIMER), int(Kind.MARK), int(Kind.INDEX)
 _FUNDING, _OPEN_INTEREST, _GAP = int(Kind.FUNDING), int(Kind.OPEN_INTEREST), int(Kind.GAP)
+_LIQUIDATION, _LONG_SHORT = int(Kind.LIQUIDATION), int(Kind.LONG_SHORT)
 _LAST_KIND = int(max(Kind))
 _F_SNAPSHOT, _F_BBO, _F_NOT_MARKET = int(Flag.SNAPSHOT), int(Flag.BBO), int(Flag.NOT_MARKET)
 _DUE, _REPORT = 0, 1  # of Matching.clock
@@ -109,7 +111,7 @@ def new_state(
         books=ladder.new_books(markets, max_tick),
         heads=heads,
         clocks=np.zeros(int(heads["venue"].max(initial=0)) + 1, VENUE_CLOCK),
-        signals=new_signals(markets),
+        signals=new_signals(markets, listings=listings_of(instruments)),
         matching=mt if mt is not None else matching.new_matching(markets),
         sentinels=new_sentinels(markets),
     )
@@ -204,7 +206,9 @@ def _after_commit(st, row, market):
     if head.status == OK and head.synced:
         bid_lots = ladder.best_lots(books, market, BID)
         ask_lots = ladder.best_lots(books, market, ASK)
-        flow.on_commit(st.signals.flow[market], bid, bid_lots, ask, ask_lots, now_ns)
+        if flow.on_commit(st.signals.flow[market], bid, bid_lots, ask, ask_lots, now_ns):
+            inputs.on_touch(st.signals, st.heads, market, bid, bid_lots, ask, ask_lots, now_ns)
+        multilevel.on_commit(st.signals.known[market].multilevel, books, market, now_ns)
     if st.matching.watch[market] != 0:
         matching.on_commit(st.matching, books, st.heads, market, bid, ask, st.ctl[_T_CORR])
     if st.sentinels.armed[market] != 0:
@@ -225,6 +229,8 @@ def _trade(st, row, market):
     head.trade_ns = now_ns
     head.trades += 1
     flow.on_trade(st.signals.flow[market], row.side, row.value, now_ns)
+    stamp_ns = row.exch_ns if row.exch_ns != 0 else row.recv_ns
+    inputs.on_trade(st.signals, market, np.int64(row.side), row.price, row.value, stamp_ns, now_ns)
     if st.signals.grid[market].walls:
         wall_traded(st.signals, market, row.side, row.price, row.value)
     if st.matching.watch[market] != 0:
@@ -252,13 +258,21 @@ def _rare(st, row, market):
     elif kind == _FUNDING:
         head.funding_rate = row.value
         head.funding_ns = row.ref
+        inputs.on_funding(st.signals, market, row.value, row.ref, st.ctl[_NOW])
     elif kind == _OPEN_INTEREST:
         head.open_interest = row.value
+        inputs.on_open_interest(st.signals, st.heads, market, row.value, st.ctl[_NOW])
+    elif kind == _LIQUIDATION:
+        side = np.int64(row.side)
+        inputs.on_liquidation(st.signals, st.heads, market, side, row.price, row.value, st.ctl[_NOW])
+    elif kind == _LONG_SHORT:
+        inputs.on_long_short(st.signals, market, row.value, st.ctl[_NOW])
     elif kind == _GAP:
         head.synced = 0
         head.gaps += 1
         head.gap_ns = st.ctl[_NOW]
         flow.on_reset(st.signals, market)
+        inputs.on_reset(st.signals, market, st.ctl[_NOW])
         return _STOP_READING
     else:
         return _STOP_READING
@@ -328,6 +342,7 @@ def advance(st, rows, start):
             heads[market].synced = 0
             ladder.clear(st.books, market)
             flow.on_reset(st.signals, market)
+            inputs.on_reset(st.signals, market, ctl[_NOW])
             if st.matching.watch[market] != 0:
                 matching.on_clear(st.matching, market)
         elif kind == _TIMER:

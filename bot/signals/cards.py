@@ -16,10 +16,12 @@ from bot.core.jit import bit_count, hot, rare
 from bot.core.units import NS_PER_S
 from bot.signals.composite import combine_cards
 from bot.signals.grid import horizon_sigma_bps, return_bps
+from bot.signals.learning.rounds import begin, settle
 from bot.signals.raw import flow_imbalance, measure
 from bot.signals.registry import LEAST_SCALE, MODES, WINDOWS
 from bot.signals.rolling import count_of, median_of, mid_rank, push
 from bot.signals.state import CYCLE_NS, DAY_CARDS, MIDS
+from bot.signals.surroundings import renew_zones
 
 PRIOR_N = 60
 DIRECTIONAL = 0.15
@@ -38,12 +40,15 @@ _AGREED, _CONFLICTED = int(Agreement.AGREED), int(Agreement.CONFLICTED)
 
 @rare
 def emit(sig, books, heads, now_ns):
-    """Emit every card and composite of every market."""
+    """Emit every card and composite of every market; the learner learns before and is asked after."""
+    settle(sig.learning, now_ns)
     for market in range(heads.size):
         measure(sig, books, heads, market, now_ns)
         align(sig, market)
         _fast_flow(sig, market)
         read(sig, market, now_ns, (now_ns - heads[market].commit_ns) / NS_PER_S)
+        begin(sig.learning, sig.cards, market, now_ns)
+        renew_zones(sig, heads, market, now_ns)
 
 
 @rare
@@ -155,7 +160,8 @@ def _read_card(sig, market, card, mode, age_s, gap_share, samples, now_ns):
     if score != score:
         reading.strength = reading.confidence = np.nan
     else:
-        reading.confidence = confidence_of(age_s, gap_share, samples, agreement, state, coverage)
+        confidence = confidence_of(age_s, gap_share, samples, agreement, state, coverage)
+        reading.confidence = confidence * sig.factors[market, card]
         row = WINDOWS * sig.raw.shape[1] + card * MODES + mode
         reading.strength = strength_of(sig.history, market, row, abs(score), state)
     follow(sig, market, card, mode, reading, now_ns, ENTER, LEAVE, SLOPE)

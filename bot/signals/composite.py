@@ -1,54 +1,53 @@
-"""The composite: one verdict for a symbol and mode out of all awake cards (signals.md 6.8), fixed weights.
+"""The composite: one verdict for a symbol and mode out of all awake cards (signals.md 6.8).
 
-Until weights and calibrations are learned there are two figures. The *bias*,
+There are two figures, both with the learner's published weights. The *bias*,
 for thresholds and display, is the weighted mean of score x confidence over the
 awake cards and a null expert that always says 0. The *probability*, for the
 edge, is the aggregating algorithm's prediction (7.2) with every card at its
-prior calibration (7.1) and a null expert at 1/2: it stays close to 1/2, as an
+learned calibration (7.1) and a null expert at 1/2: it stays close to 1/2, as an
 unproven signal should.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from bot.core.enums import Agreement
-from bot.core.jit import hot
-from bot.signals.registry import CATEGORIES, MODES, NULL_WEIGHTS, WINDOWS
+from bot.core.jit import hot, rare
+from bot.signals.learning.experts import chance, predict, voice
+from bot.signals.registry import CATEGORIES, MODES, WINDOWS
 from bot.signals.rolling import count_of, mid_rank, push
 from bot.signals.state import ALIGNMENT, AWAKE, DAY_CARDS, PROBABILITY
 
-EXHAUSTED_WEIGHT = 0.25
 DIRECTIONAL = 0.15
-PRIOR_THETA = 0.4
-ETA = 2.0
 RANKED_FROM = 60
 
 _NEUTRAL, _MIXED = int(Agreement.NEUTRAL), int(Agreement.MIXED)
 _AGREED, _CONFLICTED = int(Agreement.AGREED), int(Agreement.CONFLICTED)
 
 
-@hot
+@rare
 def combine_cards(sig, market, mode):
     """Fill composites[market, mode] and verdicts[market, mode] from the cards just read."""
     reading = sig.composites[market, mode]
+    weights, theta = sig.learning.weights, sig.learning.theta
     total = weight = confident = 0.0
-    # sums of w exp(-eta loss) should the market go up, and should it go down; the null expert says 1/2
-    up = down = NULL_WEIGHTS[mode] * math.exp(-ETA * 0.25)
     awake = 0
-    for card in range(sig.raw.shape[1]):
-        own = sig.priors[card, mode]
+    null = sig.raw.shape[1]
+    chances = sig.chances
+    for card in range(null):
+        chances[card] = np.nan
+        own = weights[market, mode, card]
         one = sig.cards[market, card, mode]
         if one.score != one.score or own == 0.0:
             continue
+        x = voice(one.score, one.confidence, one.exhausted)
         awake += 1
         weight += own
         confident += own * one.confidence
-        total += own * _voice(one)
-        up += own * math.exp(-ETA * (1.0 - _chance(one)) ** 2)
-        down += own * math.exp(-ETA * _chance(one) ** 2)
+        total += own * x
+        chances[card] = chance(theta[market, mode, card], x)
+    chances[null] = 0.5
     sig.verdicts[market, mode, AWAKE] = awake
     if awake == 0:
         reading.score = reading.confidence = reading.strength = reading.agreement = np.nan
@@ -56,7 +55,7 @@ def combine_cards(sig, market, mode):
         sig.verdicts[market, mode, PROBABILITY] = np.nan
         sig.verdicts[market, mode, ALIGNMENT] = np.nan
         return
-    bias = total / (weight + NULL_WEIGHTS[mode])
+    bias = total / (weight + weights[market, mode, null])
     agreement, state = _agreement(sig, market, mode)
     reading.score = bias
     reading.agreement = agreement
@@ -64,22 +63,9 @@ def combine_cards(sig, market, mode):
     reading.state = state
     reading.confidence = confident / weight * agreement
     reading.strength = _strength(sig, market, mode, abs(bias))
-    # (1 + g(0) - g(1)) / 2 of 7.2; what the weights are normalised by cancels
-    sig.verdicts[market, mode, PROBABILITY] = 0.5 * (1.0 + math.log(up / down) / ETA)
+    sig.verdicts[market, mode, PROBABILITY] = predict(weights[market, mode], chances)
     drift = sig.grid[market].drift[mode]
     sig.verdicts[market, mode, ALIGNMENT] = 0.0 if bias == 0.0 else (drift if bias > 0.0 else -drift)
-
-
-@hot
-def _voice(reading):
-    """What a card says: score x confidence, a quarter of it when it is exhausted."""
-    return reading.score * reading.confidence * (EXHAUSTED_WEIGHT if reading.exhausted else 1.0)
-
-
-@hot
-def _chance(reading):
-    """Probability of a rise by one card at its prior calibration."""
-    return 1.0 / (1.0 + math.exp(-PRIOR_THETA * _voice(reading)))
 
 
 @hot
@@ -91,9 +77,9 @@ def _agreement(sig, market, mode):
         total = weight = 0.0
         for card in range(sig.raw.shape[1]):
             one = sig.cards[market, card, mode]
-            own = sig.priors[card, mode]
+            own = sig.learning.weights[market, mode, card]
             if sig.categories[card] == category and one.score == one.score and own > 0.0:
-                total += own * _voice(one)
+                total += own * voice(one.score, one.confidence, one.exhausted)
                 weight += own
         if weight == 0.0:
             continue

@@ -19,7 +19,8 @@ __all__ = ["age_quotes", "age_trades", "on_commit", "on_grid", "on_reset", "on_t
 def on_commit(row, bid, bid_lots, ask, ask_lots, now_ns):
     """A usable ladder was committed: the order-flow increment of its touch (1.6).
 
-    `row`: of `Signals.flow`. The first touch after a reset only seeds: it counts towards the
+    `row`: of `Signals.flow`. Returns whether the touch changed. The first touch after a reset
+    only seeds: it counts towards the
     mean touch size and gives no increment.
     """
     if (
@@ -29,7 +30,7 @@ def on_commit(row, bid, bid_lots, ask, ask_lots, now_ns):
         and ask_lots == row.ask_lots
         and row.seeded
     ):
-        return
+        return False
     flow = 0.0
     if row.seeded:
         flow = ofi_increment(row.bid, row.bid_lots, row.ask, row.ask_lots, bid, bid_lots, ask, ask_lots)
@@ -42,6 +43,7 @@ def on_commit(row, bid, bid_lots, ask, ask_lots, now_ns):
         row.quotes[k] += 1.0
     row.seeded = 1
     row.bid, row.ask, row.bid_lots, row.ask_lots = bid, ask, bid_lots, ask_lots
+    return True
 
 
 @hot

@@ -15,6 +15,7 @@ from bot.core.jit import hot, rare
 from bot.market.book import ASK, BID
 from bot.market.heads import OK
 from bot.signals.features import band_depth, log_depth_ratio, mid_of, spread_bps
+from bot.signals.inputs import on_quarter, on_second
 from bot.signals.rolling import count_of, median_of, push
 from bot.signals.state import (
     ASK_DEPTH,
@@ -73,11 +74,13 @@ def on_grid(sig, books, heads, market, now_ns):
             thin_step(sig.grid, sig.bands, market, bid_depth, ask_depth, _THIN_GAIN, THIN_STEPS)
         else:
             _no_thin(sig.grid, market)
+        on_quarter(sig, books, market, point * GRID_NS, usable, bid_depth, ask_depth)
         if point % POINTS == 0:
             grid.second += 1
             _second(sig, books, market, grid.second, usable, bid_depth, ask_depth)
             if usable and grid.second % SCAN_S == 0:
                 scan(sig, books, market, grid.second * SECOND_NS)
+            on_second(sig, books, heads, market, grid.second * SECOND_NS, usable)
 
 
 @hot

@@ -31,24 +31,37 @@ CARDS = (
     CardSpec("queue", "book", 0.40, (6, 2, 0)),
     CardSpec("micro", "book", 0.30, (8, 3, 0)),
     CardSpec("thin", "book", 0.35, (10, 6, 2)),
+    CardSpec("reach", "book", 0.25, (5, 5, 3)),
+    CardSpec("slope", "book", 0.25, (2, 3, 3)),
+    CardSpec("resil", "book", 0.30, (4, 5, 4)),
     CardSpec("wall", "walls", 0.30, (5, 6, 5), floor=0.30),
-    CardSpec("ofi", "book", 1.00, (12, 8, 3)),
+    CardSpec("trap", "walls", 0.30, (3, 3, 2), floor=0.30),
+    CardSpec("intensity", "flow", 0.35, (4, 2, 0)),
+    CardSpec("absorb", "flow", 0.35, (4, 4, 3), floor=0.10),
+    CardSpec("oi", "derivatives", 0.35, (0, 5, 10)),
+    CardSpec("funding", "derivatives", 0.50, (0, 2, 8), floor=0.10),
+    CardSpec("basis", "derivatives", 0.50, (1, 3, 6), floor=0.10),
+    CardSpec("liq", "derivatives", 0.40, (4, 5, 6), floor=0.10),
+    CardSpec("lsr", "derivatives", 0.50, (0, 2, 6), floor=0.10),
+    CardSpec("xv_imb", "cross-venue", 0.20, (3, 5, 5)),
+    CardSpec("xv_lead", "cross-venue", 0.50, (4, 1, 0), floor=0.10),
+    CardSpec("xv_div", "cross-venue", 0.50, (2, 3, 2)),
+    CardSpec("zone", "zones", 0.30, (0, 4, 8), floor=0.10),
+    CardSpec("ofi_int", "book", 1.00, (12, 8, 3)),
     CardSpec("tfi", "flow", 0.35, (8, 8, 4)),
 )
+"""What is 0 most of the time has a floor under its scale: its median would be 0."""
 
-OB_NEAR, OB_DEEP, QUEUE, MICRO, THIN, WALL, OFI, TFI = range(len(CARDS))
-LEVEL_CARDS = OFI
-"""Cards before this one are levels sampled every second; the others are ratios of flow sums."""
+OB_NEAR, OB_DEEP, QUEUE, MICRO, THIN, REACH, SLOPE, RESIL, WALL, TRAP, INTENSITY, ABSORB = range(12)
+OI, FUNDING, BASIS, LIQ, LSR, XV_IMB, XV_LEAD, XV_DIV, ZONE, OFI_INT, TFI = range(12, len(CARDS))
+LEVEL_CARDS = OFI_INT
+"""Cards before this one are levels sampled at every emission; the others are ratios of flow sums."""
 
 NULL_WEIGHTS = (0.02, 0.03, 0.12)
-"""What the whole table of 23 cards leaves to the expert that always says 1/2, a mode.
+"""What the table leaves to the expert that always says 1/2, a mode."""
 
-Cards of the table that do not exist yet count as asleep, so the null expert
-keeps this share and not the share of the missing cards.
-"""
-
-
-CATEGORIES = len({card.category for card in CARDS})
+CATEGORY_NAMES = tuple(sorted({card.category for card in CARDS}))
+CATEGORIES = len(CATEGORY_NAMES)
 
 
 def card_names() -> tuple[str, ...]:

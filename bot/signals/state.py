@@ -13,9 +13,14 @@ import numpy as np
 
 from bot.core.enums import Mode
 from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.signals.cross.lead_lag import new_pairs
 from bot.signals.decay import HORIZONS
+from bot.signals.known import WINDOW_ROWS, WINDOW_SAMPLES, new_known
+from bot.signals.learning.state import Learning, new_learning
+from bot.signals.listings import new_listings, pair_count
 from bot.signals.registry import CARDS, MODES, WINDOWS, CardSpec
 from bot.signals.rolling import Windows, new_windows
+from bot.signals.zones.state import Zones, new_zones
 
 GRID_NS = 250 * NS_PER_MS
 SECOND_NS = NS_PER_S
@@ -224,6 +229,10 @@ class Signals(NamedTuple):
     next_grid_ns: np.ndarray  # (M,) int64: at or after it `on_grid` is due; 0 before the first row
     flow: np.ndarray  # (M,) FLOW
     grid: np.ndarray  # (M,) GRID
+    known: np.ndarray  # (M,) KNOWN
+    windows: Windows  # rows of bot.signals.known
+    listings: np.ndarray  # (M,) LISTING
+    pairs: np.ndarray  # (P,) PAIR of venues of one symbol, at least one row
     mids: np.ndarray  # (M, MIDS) float64: mid of second s at s % MIDS, ticks
     bands: Windows  # rows SPREAD .. MINUTE_LOTS
     walls: np.ndarray  # (M, WALLS) WALL, the first grid.walls in use
@@ -237,11 +246,15 @@ class Signals(NamedTuple):
     verdicts: np.ndarray  # (M, 3, 3) float64: probability, awake cards, alignment
     fast: np.ndarray  # (M, 2) float64: 10 s order-flow imbalance in mean touch depths, and its z
     memory: np.ndarray  # (M, C + 1, 3) MEMORY, the composite last
-    priors: np.ndarray  # (C, 3) float64: weights, shares of 1
+    factors: np.ndarray  # (M, C) float64: what a card's inputs take from its confidence
+    learning: Learning
+    zones: Zones
     scales: np.ndarray  # (C,) float64: prior scales s0
     floors: np.ndarray  # (C,) float64: least scales
     categories: np.ndarray  # (C,) int64
-    scratch: np.ndarray  # (2, 128) float64: nothing in it outlives a call
+    values: np.ndarray  # (C,) float64 scratch: the levels of one market at an emission
+    chances: np.ndarray  # (C + 1,) float64 scratch
+    scratch: np.ndarray  # (5, 128) float64: nothing in it outlives a call
 
 
 PROBABILITY, AWAKE, ALIGNMENT = range(3)
@@ -249,9 +262,12 @@ CYCLE_NS = tuple(mode.cycle_s * NS_PER_S for mode in Mode)
 HORIZON_S = tuple(mode.horizon_s for mode in Mode)
 
 
-def new_signals(markets: int, cards: Sequence[CardSpec] = CARDS) -> Signals:
-    """Cold state: everything asleep."""
+def new_signals(
+    markets: int, cards: Sequence[CardSpec] = CARDS, listings: np.ndarray | None = None
+) -> Signals:
+    """Cold state: everything asleep. `listings`: of the markets, by default strangers to each other."""
     c = len(cards)
+    listings = new_listings(markets) if listings is None else listings
     names = sorted({card.category for card in cards})
     grid = np.zeros(markets, GRID)
     grid["volatility_unit"] = 1.0
@@ -264,6 +280,10 @@ def new_signals(markets: int, cards: Sequence[CardSpec] = CARDS) -> Signals:
         next_grid_ns=np.zeros(markets, np.int64),
         flow=np.zeros(markets, FLOW),
         grid=grid,
+        known=new_known(markets),
+        windows=new_windows(markets, WINDOW_ROWS, WINDOW_SAMPLES),
+        listings=listings,
+        pairs=new_pairs(max(1, pair_count(listings))),
         mids=np.full((markets, MIDS), np.nan),
         bands=new_windows(markets, BANDS, BAND_SECONDS),
         walls=np.zeros((markets, WALLS), WALL),
@@ -277,11 +297,15 @@ def new_signals(markets: int, cards: Sequence[CardSpec] = CARDS) -> Signals:
         verdicts=np.full((markets, MODES, 3), np.nan),
         fast=np.full((markets, 2), np.nan),
         memory=np.zeros((markets, c + 1, MODES), MEMORY),
-        priors=np.array([card.weights for card in cards], float).reshape(c, MODES) / 100.0,
+        factors=np.ones((markets, c)),
+        learning=new_learning(markets, cards),
+        zones=new_zones(markets),
         scales=np.array([card.scale for card in cards], float),
         floors=np.array([card.floor for card in cards], float),
         categories=np.array([names.index(card.category) for card in cards], np.int64),
-        scratch=np.zeros((2, 128)),
+        values=np.full(c, np.nan),
+        chances=np.full(c + 1, np.nan),
+        scratch=np.zeros((5, 128)),
     )
 
 
