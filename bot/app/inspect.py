@@ -125,7 +125,7 @@ def features_table(path: Path, every_ns: int, symbol: str | None = None) -> Iter
     chosen = _chosen(tape, symbol)
     for time_ns, state in on_grid(tape, every_ns):
         for market, instrument in chosen:
-            row = state.signals.flow[market]
+            row = state.signals.rows[market]["flow"]
             now = np.array([row["ofi_total"], row["traded"], row["cvd"]])
             ofi, traded, signed = (now - before[market]).tolist()
             before[market] = now

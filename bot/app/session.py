@@ -42,7 +42,7 @@ from bot.signals.registry import card_names
 from bot.store.chronicle import Chronicle
 from bot.store.database import Database, session_folder
 from bot.store.journal import StoreJournal
-from bot.store.learned import Learners, revive
+from bot.store.learned import revive
 from bot.store.readings import FOLDER as READINGS_FOLDER
 from bot.store.readings import drop_old_readings
 from bot.store.report import Report, build_report
@@ -221,7 +221,7 @@ class _Running:
         if first is None:
             return
         self._warm_up(int(first[0]["recv_ns"]))
-        self.chronicle = Chronicle(self.journal, self._keys, self.wired.engine.state.signals, self._learners)
+        self.chronicle = Chronicle(self.journal, self._keys, self.wired.engine.state.signals)
         if self.goes_on:
             gaps = empty_rows(len(self.source.instruments))
             gaps["kind"], gaps["recv_ns"] = Kind.GAP, first[0]["recv_ns"]
@@ -235,8 +235,7 @@ class _Running:
         """Continue from the last run's checkpoint, when it fits; where not, from what was learned."""
         if self.options.kind != "paper" or self.options.fresh or self._restore_checkpoint(first_ns):
             return
-        learners = self._learners
-        for note in revive(self.database, self._keys, learners, first_ns) if learners else ():
+        for note in revive(self.database, self._keys, self.wired.engine.state.signals, first_ns):
             self._event(first_ns, note.what, note.detail, warn=note.warn)
 
     def _restore_checkpoint(self, first_ns: int) -> bool:
@@ -265,12 +264,6 @@ class _Running:
     @property
     def _keys(self) -> Keys:
         return Keys([i.key for i in self.source.instruments], card_names())
-
-    @property
-    def _learners(self) -> Learners | None:
-        """What learns of the signals, where the engine has it."""
-        signals: Any = self.wired.engine.state.signals
-        return signals if hasattr(signals, "learning") else None
 
     def _on_tick(self, due_ns: int) -> None:
         """After the readings of every 10 s: what changed to the journal, all of it to the readings' file."""

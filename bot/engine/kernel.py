@@ -31,10 +31,11 @@ from bot.market.events import Flag, Kind
 from bot.market.heads import OK, new_heads
 from bot.market.instruments import Instrument
 from bot.market.venue_clock import VENUE_CLOCK, corrected_ns
-from bot.signals import cards, flow, inputs, multilevel
+from bot.signals import cards, flow, inputs, multilevel, resting, walls
+from bot.signals.derivatives import crowd, premium
+from bot.signals.grid import on_grid
 from bot.signals.listings import listings_of
 from bot.signals.state import Signals, new_signals
-from bot.signals.walls import wall_traded
 
 FOREVER = np.int64(2**62)
 _MOST_LOTS = 2.0**53  # whole lots are exact up to here
@@ -138,8 +139,8 @@ def _before_message(st, recv_ns, exch_ns, venue, market):
         return _STOP_TIMER
     ctl[_T_CORR] = until
     ctl[_NOW] = recv_ns
-    if recv_ns >= st.signals.next_grid_ns[market]:
-        flow.on_grid(st.signals, st.books, st.heads, market, recv_ns)
+    if recv_ns >= st.signals.rows[market].next_grid_ns and st.signals.rows[market].active:
+        on_grid(st.signals, st.books, st.heads, market, recv_ns)
     return _STOP_END
 
 
@@ -153,6 +154,8 @@ def _levels(st, rows, start):
     market = np.int64(rows[start].market)
     if market >= st.heads.size:
         return start, _STOP_BAD_ROW
+    ctl = st.ctl
+    sig = st.signals.rows[market]
     stop = _STOP_END
     i = start
     while stop == _STOP_END and i < rows.size:
@@ -165,8 +168,9 @@ def _levels(st, rows, start):
             at = books.places[k]
             row = rows[i + k]
             before = ladder.put(books, at, row.value) if at >= 0 else 0.0
+            side = 0 if row.side > 0 else 1
+            resting.on_level(sig, side, row.price, before, row.value, ctl[_T_CORR], ctl[_NOW])
             if watched:
-                side = 0 if row.side > 0 else 1
                 matching.on_level(st.matching, market, side, row.price, before, row.value)
         i += count
     return i, stop
@@ -206,9 +210,12 @@ def _after_commit(st, row, market):
     if head.status == OK and head.synced:
         bid_lots = ladder.best_lots(books, market, BID)
         ask_lots = ladder.best_lots(books, market, ASK)
-        if flow.on_commit(st.signals.flow[market], bid, bid_lots, ask, ask_lots, now_ns):
-            inputs.on_touch(st.signals, st.heads, market, bid, bid_lots, ask, ask_lots, now_ns)
-        multilevel.on_commit(st.signals.known[market].multilevel, books, market, now_ns)
+        sig = st.signals.rows[market]
+        walls.on_commit(sig, 0.5 * (bid + ask))
+        if flow.on_commit(sig.flow, bid, bid_lots, ask, ask_lots, now_ns) and sig.active:
+            inputs.on_touch(sig, st.signals.pairs, head.tick_size, bid, bid_lots, ask, ask_lots, now_ns)
+        if sig.active:
+            multilevel.on_commit(sig.known.multilevel, books, market, now_ns)
     if st.matching.watch[market] != 0:
         matching.on_commit(st.matching, books, st.heads, market, bid, ask, st.ctl[_T_CORR])
     if st.sentinels.armed[market] != 0:
@@ -228,11 +235,13 @@ def _trade(st, row, market):
     head.trade_price = row.price
     head.trade_ns = now_ns
     head.trades += 1
-    flow.on_trade(st.signals.flow[market], row.side, row.value, now_ns)
-    stamp_ns = row.exch_ns if row.exch_ns != 0 else row.recv_ns
-    inputs.on_trade(st.signals, market, np.int64(row.side), row.price, row.value, stamp_ns, now_ns)
-    if st.signals.grid[market].walls:
-        wall_traded(st.signals, market, row.side, row.price, row.value)
+    sig = st.signals.rows[market]
+    side = np.int64(row.side)
+    flow.on_trade(sig.flow, side, row.value, now_ns)
+    if sig.active:
+        resting.on_print(sig, side, row.price, row.value, st.ctl[_T_CORR], now_ns)
+        stamp_ns = row.exch_ns if row.exch_ns != 0 else row.recv_ns
+        inputs.on_trade(sig, st.signals.zones.rows[market], side, row.price, row.value, stamp_ns, now_ns)
     if st.matching.watch[market] != 0:
         matching.on_trade(
             st.matching, st.books, st.heads, market, row.side, row.price, row.value, st.ctl[_T_CORR]
@@ -245,6 +254,7 @@ def _trade(st, row, market):
 def _rare(st, row, market):
     """Rows that come at most a few times a second. Returns why Python is needed, or END."""
     head = st.heads[market]
+    sig = st.signals.rows[market]
     kind = row.kind
     if kind == _MARK:
         head.mark = row.value
@@ -258,21 +268,19 @@ def _rare(st, row, market):
     elif kind == _FUNDING:
         head.funding_rate = row.value
         head.funding_ns = row.ref
-        inputs.on_funding(st.signals, market, row.value, row.ref, st.ctl[_NOW])
+        premium.on_funding(sig.known.premium, st.ctl[_NOW], row.value, row.ref)
     elif kind == _OPEN_INTEREST:
         head.open_interest = row.value
-        inputs.on_open_interest(st.signals, st.heads, market, row.value, st.ctl[_NOW])
+        inputs.on_open_interest(sig, head, row.value, st.ctl[_NOW])
     elif kind == _LIQUIDATION:
-        side = np.int64(row.side)
-        inputs.on_liquidation(st.signals, st.heads, market, side, row.price, row.value, st.ctl[_NOW])
+        inputs.on_liquidation(sig, head, np.int64(row.side), row.price, row.value, st.ctl[_NOW])
     elif kind == _LONG_SHORT:
-        inputs.on_long_short(st.signals, market, row.value, st.ctl[_NOW])
+        crowd.on_ratio(sig.known.crowd, st.ctl[_NOW], row.value)
     elif kind == _GAP:
         head.synced = 0
         head.gaps += 1
         head.gap_ns = st.ctl[_NOW]
-        flow.on_reset(st.signals, market)
-        inputs.on_reset(st.signals, market, st.ctl[_NOW])
+        inputs.on_reset(sig, st.signals.pairs, st.ctl[_NOW])
         return _STOP_READING
     else:
         return _STOP_READING
@@ -341,8 +349,7 @@ def advance(st, rows, start):
             in_message = 1
             heads[market].synced = 0
             ladder.clear(st.books, market)
-            flow.on_reset(st.signals, market)
-            inputs.on_reset(st.signals, market, ctl[_NOW])
+            inputs.on_reset(st.signals.rows[market], st.signals.pairs, ctl[_NOW])
             if st.matching.watch[market] != 0:
                 matching.on_clear(st.matching, market)
         elif kind == _TIMER:
@@ -367,8 +374,8 @@ def advance(st, rows, start):
 def read_cards(st, now_ns):
     """Bring every market's grid up to a tick and emit all cards and composites."""
     for market in range(st.heads.size):
-        if now_ns >= st.signals.next_grid_ns[market]:
-            flow.on_grid(st.signals, st.books, st.heads, market, now_ns)
+        if now_ns >= st.signals.rows[market].next_grid_ns and st.signals.rows[market].active:
+            on_grid(st.signals, st.books, st.heads, market, now_ns)
     cards.emit(st.signals, st.books, st.heads, now_ns)
 
 

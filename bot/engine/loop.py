@@ -205,7 +205,7 @@ class Engine:
         readings = self._readings_of(self.state.signals)
         for market in range(len(self.instruments)):
             book_print(self.state.books, market, self._print)
-            block = np.concatenate([*readings.of(market), self._print])
+            block = np.concatenate([readings.of(market), self._print])
             self.decisions.readings(now_ns, block, readings.awake(market))
         if self.trading is not None:
             self._upkeep(now_ns)
@@ -269,6 +269,7 @@ class Engine:
                 continue
             for intent in self._ask(strategy, partial(strategy.manage, view, trade)):
                 self.decisions.intent(intent)
+                self._journal.readings(view.now_ns, view.symbol, intent.id, _figures(view))
                 trading.trader.apply(intent, view.now_ns)
             self._rearm()
 

@@ -75,8 +75,6 @@ class Samples:
         return (self.ticks_ns - points.origin_ns) // points.step_ns
 
 
-PRIOR_THETA = 0.4
-"""A card's prior calibration (signals.md 7.1): a rise has the chance sigmoid(theta x score x confidence)."""
 EXHAUSTED_WEIGHT = 0.25
 
 
@@ -211,7 +209,8 @@ class Collector:
         voice = (
             cards["score"] * cards["confidence"] * np.where(cards["exhausted"] != 0, EXHAUSTED_WEIGHT, 1.0)
         )
-        chances = 1.0 / (1.0 + np.exp(-PRIOR_THETA * voice))
+        theta = sig.learning.theta[: len(cards)].transpose(0, 2, 1)
+        chances = 1.0 / (1.0 + np.exp(-theta * voice))
         verdicts = sig.verdicts[:, :, PROBABILITY]
         self._ticks_ns.append(due_ns)
         self._scores.append(_joined(cards["score"], composites["score"]))

@@ -11,11 +11,10 @@ import numpy as np
 from bot.core.units import NS_PER_S
 from bot.signals.state import ENDED_WALLS, Signals
 from bot.signals.walls import WallEnd, WallStage
+from bot.signals.walls.genuineness import DECISION_S
 
 EARLY_S = 5.0
 """Age at which a wall that the price has not come near is asked for its genuineness."""
-DECISION_S = 2.0
-"""Seconds near a wall after which a fade would have to decide (signals.md 11.4)."""
 
 
 class End(StrEnum):
@@ -43,7 +42,7 @@ class WallTrack:
     peak: float = 0.0
     executed: float = 0.0
     early: float = np.nan  # genuineness at EARLY_S, before any approach
-    at_decision: float = np.nan  # genuineness at DECISION_S near
+    at_decision: float = np.nan  # genuineness after DECISION_S near (signals.md 11.4)
     executed_share: float = 0.0  # largest share of its peak executed while it was still displayed
     genuineness: float = np.nan  # the last
     end: End = End.OPEN
@@ -90,6 +89,8 @@ class WallWatch:
             track.last_ns = int(row["ended_ns"])
             track.genuineness = float(row["genuineness"])
             track.executed = float(row["executed"])
+            if row["near_s"] >= DECISION_S:  # before it, `decided` is the verdict at its end
+                track.at_decision = float(row["decided"])
         else:
             track.end = End.DROPPED
         if track.confirmed_ns:
@@ -108,8 +109,7 @@ def _update(track: WallTrack, row: np.void, now_ns: int) -> None:
     if not track.confirmed_ns and row["stage"] != WallStage.CANDIDATE:
         track.confirmed_ns = now_ns
     track.executed_share = max(track.executed_share, track.executed / track.peak)
-    if np.isnan(track.at_decision) and track.near_s >= DECISION_S:
-        track.at_decision = track.genuineness
+    track.at_decision = float(row["decided"])
     untouched = track.near_s == 0.0 and track.executed == 0.0
     if np.isnan(track.early) and untouched and now_ns - track.born_ns >= EARLY_S * NS_PER_S:
         track.early = track.genuineness

@@ -65,7 +65,7 @@ def _note(st, market, touches, thins, used, last_touch, last_thin):
         touches[used[0]].time_ns = st.ctl[_NOW]
         touches[used[0]].market = market
         used[0] += 1
-    thin = st.signals.grid[market].thin
+    thin = st.signals.rows[market].grid.thin
     if thin != last_thin[market]:
         last_thin[market] = thin
         row = thins[used[1]]

@@ -18,9 +18,9 @@ from bot.signals.composite import combine_cards
 from bot.signals.grid import horizon_sigma_bps, return_bps
 from bot.signals.learning.rounds import begin, settle
 from bot.signals.raw import flow_imbalance, measure
-from bot.signals.registry import LEAST_SCALE, MODES, WINDOWS
-from bot.signals.rolling import count_of, median_of, mid_rank, push
-from bot.signals.state import CYCLE_NS, DAY_CARDS, MIDS
+from bot.signals.registry import CARD_COUNT, FLOORS, LEAST_SCALE, MODES, SCALES, WINDOWS
+from bot.signals.rolling import median_of, mid_rank, push
+from bot.signals.state import CYCLE_NS, MIDS
 from bot.signals.surroundings import renew_zones
 
 PRIOR_N = 60
@@ -39,79 +39,80 @@ _AGREED, _CONFLICTED = int(Agreement.AGREED), int(Agreement.CONFLICTED)
 
 
 @rare
-def emit(sig, books, heads, now_ns):
+def emit(signals, books, heads, now_ns):
     """Emit every card and composite of every market; the learner learns before and is asked after."""
-    settle(sig.learning, now_ns)
+    settle(signals.learning, now_ns)
     for market in range(heads.size):
-        measure(sig, books, heads, market, now_ns)
-        align(sig, market)
-        _fast_flow(sig, market)
-        read(sig, market, now_ns, (now_ns - heads[market].commit_ns) / NS_PER_S)
-        begin(sig.learning, sig.cards, market, now_ns)
-        renew_zones(sig, heads, market, now_ns)
+        sig = signals.rows[market]
+        learned = signals.learning.rows[market]
+        measure(signals.rows, signals.zones.rows[market], signals.pairs, books, heads, market, now_ns)
+        align(sig)
+        _fast_flow(sig)
+        read(sig, learned, now_ns, (now_ns - heads[market].commit_ns) / NS_PER_S)
+        begin(signals.learning, sig.cards, market, now_ns)
+        renew_zones(sig, learned, signals.zones, heads[market], market, now_ns)
 
 
 @rare
-def read(sig, market, now_ns, age_s):
+def read(sig, learned, now_ns, age_s):
     """Everything that follows from the raw values of one emission. `age_s`: of the book."""
-    cards = sig.raw.shape[1]
-    gap_share = _gap_share(sig.grid, market)
-    for card in range(cards):
-        _score_windows(sig, market, card)
-        samples = _samples(sig.history, market, card)
+    gap_share = _gap_share(sig.grid)
+    for card in range(CARD_COUNT):
+        _score_windows(sig, card)
+        samples = _samples(sig.history, card)
         for mode in range(MODES):
-            _read_card(sig, market, card, mode, age_s, gap_share, samples, now_ns)
+            _read_card(sig, card, mode, age_s, gap_share, samples, now_ns)
     for mode in range(MODES):
-        combine_cards(sig, market, mode)
-        reading = sig.composites[market, mode]
-        follow(sig, market, cards, mode, reading, now_ns, BIAS_ENTER, BIAS_LEAVE, BIAS_SLOPE)
-    grid = sig.grid[market]
+        combine_cards(sig, learned, mode)
+        reading = sig.composites[mode]
+        follow(sig, CARD_COUNT, mode, reading, now_ns, BIAS_ENTER, BIAS_LEAVE, BIAS_SLOPE)
+    grid = sig.grid
     grid.emissions += 1
     grid.emitted_ns = now_ns
     for k in range(3, 0, -1):
         grid.emitted_mid[k] = grid.emitted_mid[k - 1]
-    grid.emitted_mid[0] = sig.mids[market, grid.second % MIDS]
+    grid.emitted_mid[0] = sig.mids[grid.second % MIDS]
 
 
 @hot
-def robust_scale(history, market, row, prior, floor):
+def robust_scale(window, prior, floor):
     """6.2: 1.4826 median |x|, blended with a prior worth 60 samples."""
-    n = count_of(history, market, row)
-    middle = 1.4826 * median_of(history, market, row) if n else 0.0
+    n = window.count
+    middle = 1.4826 * median_of(window) if n else 0.0
     return max((n * middle + PRIOR_N * prior) / (n + PRIOR_N), floor)
 
 
 @rare
-def _score_windows(sig, market, card):
+def _score_windows(sig, card):
     """Scores of the three windows; each sample enters its history after it was scored."""
     for w in range(WINDOWS):
-        raw = sig.raw[market, card, w]
+        raw = sig.raw[card, w]
         if raw != raw:
-            sig.scores[market, card, w] = np.nan
+            sig.scores[card, w] = np.nan
             continue
-        row = card * WINDOWS + w
-        scale = robust_scale(sig.history, market, row, sig.scales[card], sig.floors[card])
-        sig.scores[market, card, w] = math.tanh(raw / scale / 2.0)
-        push(sig.history, market, row, DAY_CARDS, abs(raw))
+        window = sig.history[card * WINDOWS + w]
+        scale = robust_scale(window, SCALES[card], FLOORS[card])
+        sig.scores[card, w] = math.tanh(raw / scale / 2.0)
+        push(window, abs(raw))
 
 
 @hot
-def _samples(history, market, card):
+def _samples(history, card):
     """Emissions behind a card's scale."""
     most = np.int64(0)
     for w in range(WINDOWS):
-        most = max(most, count_of(history, market, card * WINDOWS + w))
+        most = max(most, history[card * WINDOWS + w].count)
     return most
 
 
 @hot
-def combine_windows(scores, market, card, mode):
+def combine_windows(scores, card, mode):
     """6.3: (score, agreement, coverage, state) of a card's windows for a mode; nan when all sleep."""
     weights = WINDOW_WEIGHTS[mode]
     total = known = size = 0.0
     awake = up = down = 0
     for w in range(WINDOWS):
-        score = scores[market, card, w]
+        score = scores[card, w]
         if score != score:
             continue
         awake += 1
@@ -144,46 +145,46 @@ def confidence_of(age_s, gap_share, samples, agreement, state, coverage):
 
 
 @hot
-def _gap_share(grids, market):
+def _gap_share(grid):
     """Share of the last 60 s in which the book was not usable."""
-    bad = np.int64(bit_count(grids[market].bad_seconds & np.uint64((1 << 60) - 1)))
+    bad = np.int64(bit_count(grid.bad_seconds & np.uint64((1 << 60) - 1)))
     return bad / 60.0
 
 
 @rare
-def _read_card(sig, market, card, mode, age_s, gap_share, samples, now_ns):
+def _read_card(sig, card, mode, age_s, gap_share, samples, now_ns):
     """One card for one mode."""
-    reading = sig.cards[market, card, mode]
-    score, agreement, coverage, state = combine_windows(sig.scores, market, card, mode)
+    reading = sig.cards[card, mode]
+    score, agreement, coverage, state = combine_windows(sig.scores, card, mode)
     reading.score, reading.agreement = score, agreement
     reading.coverage, reading.state = coverage, state
     if score != score:
         reading.strength = reading.confidence = np.nan
     else:
         confidence = confidence_of(age_s, gap_share, samples, agreement, state, coverage)
-        reading.confidence = confidence * sig.factors[market, card]
-        row = WINDOWS * sig.raw.shape[1] + card * MODES + mode
-        reading.strength = strength_of(sig.history, market, row, abs(score), state)
-    follow(sig, market, card, mode, reading, now_ns, ENTER, LEAVE, SLOPE)
+        reading.confidence = confidence * sig.factors[card]
+        window = sig.history[WINDOWS * CARD_COUNT + card * MODES + mode]
+        reading.strength = strength_of(window, abs(score), state)
+    follow(sig, card, mode, reading, now_ns, ENTER, LEAVE, SLOPE)
 
 
 @hot
-def strength_of(history, market, row, size, state):
+def strength_of(window, size, state):
     """6.4: mid-rank of |score| among earlier ones, itself for the first 60; halved in conflict."""
     strength = size
-    if count_of(history, market, row) >= PRIOR_N:
-        strength = mid_rank(history, market, row, size)
-    push(history, market, row, DAY_CARDS, size)
+    if window.count >= PRIOR_N:
+        strength = mid_rank(window, size)
+    push(window, size)
     return 0.5 * strength if state == _CONFLICTED else strength
 
 
 @hot
-def follow(sig, market, card, mode, reading, now_ns, enter, leave, slope):
+def follow(sig, card, mode, reading, now_ns, enter, leave, slope):
     """Direction with hysteresis (6.5), then deceleration and exhaustion of the episode (6.6).
 
     Falling asleep ends the episode without a transition.
     """
-    memory = sig.memory[market, card, mode]
+    memory = sig.memory[card, mode]
     score = reading.score
     if score != score:
         reading.direction = reading.fresh = reading.decelerating = reading.exhausted = 0.0
@@ -191,7 +192,7 @@ def follow(sig, market, card, mode, reading, now_ns, enter, leave, slope):
         return
     before = memory.direction
     _step_direction(memory, score, enter, leave, CONFIRM[mode])
-    mid = sig.mids[market, sig.grid[market].second % MIDS]
+    mid = sig.mids[sig.grid.second % MIDS]
     if memory.direction != before:
         memory.changed_ns = now_ns
         memory.cards = 0
@@ -209,7 +210,7 @@ def follow(sig, market, card, mode, reading, now_ns, enter, leave, slope):
         and towards > leave
         and (towards - memory.past[2] * memory.direction) / 3.0 <= slope
     )
-    reading.exhausted = episode and exhausted(sig, market, mode, memory, reading.strength, mid)
+    reading.exhausted = episode and exhausted(sig, mode, memory, reading.strength, mid)
     reading.direction = memory.direction
     reading.fresh = memory.changed_ns > 0 and now_ns - memory.changed_ns <= FRESH_CYCLES * CYCLE_NS[mode]
     memory.past[2] = memory.past[1]
@@ -239,34 +240,34 @@ def _step_direction(memory, score, enter, leave, confirm):
 
 
 @hot
-def exhausted(sig, market, mode, memory, strength, mid):
+def exhausted(sig, mode, memory, strength, mid):
     """6.6: strong for two cards, moved two sigma since the transition, and hardly any more lately."""
     if memory.cards < 4 or not strength >= 0.97 or not memory.strength >= 0.97:
         return False
-    recent_from = sig.grid[market].emitted_mid[2]  # three emissions ago, this one not yet noted
+    recent_from = sig.grid.emitted_mid[2]  # three emissions ago, this one not yet noted
     move = memory.direction * 1e4 * (mid / memory.started_mid - 1.0)
     recent = memory.direction * 1e4 * (mid / recent_from - 1.0) / 3.0
-    sigma = horizon_sigma_bps(sig, market, mode)
+    sigma = horizon_sigma_bps(sig.grid, mode)
     return move >= 2.0 * sigma and recent <= 0.25 * move / memory.cards
 
 
 @rare
-def align(sig, market):
+def align(sig):
     """6.7 without the sign of the score: tanh of the mode's window return over its volatility."""
-    grid = sig.grid[market]
+    grid = sig.grid
     for mode in range(MODES):
-        move = return_bps(sig, market, grid.second, ALIGNMENT_S[mode])
-        sigma = horizon_sigma_bps(sig, market, 0) * math.sqrt(ALIGNMENT_S[mode] / 60.0)
+        move = return_bps(sig.mids, grid.second, ALIGNMENT_S[mode])
+        sigma = horizon_sigma_bps(sig.grid, 0) * math.sqrt(ALIGNMENT_S[mode] / 60.0)
         grid.drift[mode] = math.tanh(move / sigma) if sigma > 0.0 else np.nan
 
 
 @rare
-def _fast_flow(sig, market):
+def _fast_flow(sig):
     """The 10 s order-flow imbalance in mean touch depths, and its robust z: for entries, not a card."""
-    value = flow_imbalance(sig, market, 0)
-    sig.fast[market, 0] = value
-    sig.fast[market, 1] = np.nan
+    value = flow_imbalance(sig.flow, 0)
+    sig.fast[0] = value
+    sig.fast[1] = np.nan
     if value == value:
-        row = (WINDOWS + MODES) * sig.raw.shape[1] + MODES
-        sig.fast[market, 1] = value / robust_scale(sig.history, market, row, FAST_SCALE, LEAST_SCALE)
-        push(sig.history, market, row, DAY_CARDS, abs(value))
+        window = sig.history[(WINDOWS + MODES) * CARD_COUNT + MODES]
+        sig.fast[1] = value / robust_scale(window, FAST_SCALE, LEAST_SCALE)
+        push(window, abs(value))

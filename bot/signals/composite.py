@@ -15,9 +15,9 @@ import numpy as np
 from bot.core.enums import Agreement
 from bot.core.jit import hot, rare
 from bot.signals.learning.experts import chance, predict, voice
-from bot.signals.registry import CATEGORIES, MODES, WINDOWS
-from bot.signals.rolling import count_of, mid_rank, push
-from bot.signals.state import ALIGNMENT, AWAKE, DAY_CARDS, PROBABILITY
+from bot.signals.registry import CARD_COUNT, CATEGORIES, CATEGORY_OF, MODES, WINDOWS
+from bot.signals.rolling import mid_rank, push
+from bot.signals.state import ALIGNMENT, AWAKE, PROBABILITY
 
 DIRECTIONAL = 0.15
 RANKED_FROM = 60
@@ -27,18 +27,17 @@ _AGREED, _CONFLICTED = int(Agreement.AGREED), int(Agreement.CONFLICTED)
 
 
 @rare
-def combine_cards(sig, market, mode):
-    """Fill composites[market, mode] and verdicts[market, mode] from the cards just read."""
-    reading = sig.composites[market, mode]
-    weights, theta = sig.learning.weights, sig.learning.theta
+def combine_cards(sig, learned, mode):
+    """Fill composites[mode] and verdicts[mode] from the cards just read; `learned`: the market's LEARNED."""
+    reading = sig.composites[mode]
+    weights, theta = learned.weights[mode], learned.theta[mode]
     total = weight = confident = 0.0
     awake = 0
-    null = sig.raw.shape[1]
     chances = sig.chances
-    for card in range(null):
+    for card in range(CARD_COUNT):
         chances[card] = np.nan
-        own = weights[market, mode, card]
-        one = sig.cards[market, card, mode]
+        own = weights[card]
+        one = sig.cards[card, mode]
         if one.score != one.score or own == 0.0:
             continue
         x = voice(one.score, one.confidence, one.exhausted)
@@ -46,39 +45,39 @@ def combine_cards(sig, market, mode):
         weight += own
         confident += own * one.confidence
         total += own * x
-        chances[card] = chance(theta[market, mode, card], x)
-    chances[null] = 0.5
-    sig.verdicts[market, mode, AWAKE] = awake
+        chances[card] = chance(theta[card], x)
+    chances[CARD_COUNT] = 0.5
+    sig.verdicts[mode, AWAKE] = awake
     if awake == 0:
         reading.score = reading.confidence = reading.strength = reading.agreement = np.nan
         reading.state = -1.0
-        sig.verdicts[market, mode, PROBABILITY] = np.nan
-        sig.verdicts[market, mode, ALIGNMENT] = np.nan
+        sig.verdicts[mode, PROBABILITY] = np.nan
+        sig.verdicts[mode, ALIGNMENT] = np.nan
         return
-    bias = total / (weight + weights[market, mode, null])
-    agreement, state = _agreement(sig, market, mode)
+    bias = total / (weight + weights[CARD_COUNT])
+    agreement, state = _agreement(sig.cards, weights, mode)
     reading.score = bias
     reading.agreement = agreement
     reading.coverage = weight
     reading.state = state
     reading.confidence = confident / weight * agreement
-    reading.strength = _strength(sig, market, mode, abs(bias))
-    sig.verdicts[market, mode, PROBABILITY] = predict(weights[market, mode], chances)
-    drift = sig.grid[market].drift[mode]
-    sig.verdicts[market, mode, ALIGNMENT] = 0.0 if bias == 0.0 else (drift if bias > 0.0 else -drift)
+    reading.strength = _strength(sig.history[(WINDOWS + MODES) * CARD_COUNT + mode], abs(bias))
+    sig.verdicts[mode, PROBABILITY] = predict(weights, chances)
+    drift = sig.grid.drift[mode]
+    sig.verdicts[mode, ALIGNMENT] = 0.0 if bias == 0.0 else (drift if bias > 0.0 else -drift)
 
 
 @hot
-def _agreement(sig, market, mode):
+def _agreement(cards, weights, mode):
     """(share of the categories' sizes that is left in their sum, state) over categories."""
     signed = size = 0.0
     up = down = known = 0
     for category in range(CATEGORIES):
         total = weight = 0.0
-        for card in range(sig.raw.shape[1]):
-            one = sig.cards[market, card, mode]
-            own = sig.learning.weights[market, mode, card]
-            if sig.categories[card] == category and one.score == one.score and own > 0.0:
+        for card in range(CARD_COUNT):
+            one = cards[card, mode]
+            own = weights[card]
+            if CATEGORY_OF[card] == category and one.score == one.score and own > 0.0:
                 total += own * voice(one.score, one.confidence, one.exhausted)
                 weight += own
         if weight == 0.0:
@@ -97,10 +96,9 @@ def _agreement(sig, market, mode):
 
 
 @hot
-def _strength(sig, market, mode, size):
-    row = (WINDOWS + MODES) * sig.raw.shape[1] + mode
+def _strength(window, size):
     strength = size
-    if count_of(sig.history, market, row) >= RANKED_FROM:
-        strength = mid_rank(sig.history, market, row, size)
-    push(sig.history, market, row, DAY_CARDS, size)
+    if window.count >= RANKED_FROM:
+        strength = mid_rank(window, size)
+    push(window, size)
     return strength

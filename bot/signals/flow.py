@@ -1,4 +1,4 @@
-"""What the compiled loop calls: order flow and trades as they come, the grid between messages.
+"""Order flow and trades as they come.
 
 Sums decay exactly at irregular times (signals.md 3.0); the touch is the
 ladder's. A window of length w decays with tau = w/2.
@@ -9,19 +9,14 @@ from __future__ import annotations
 from bot.core.jit import hot
 from bot.signals.decay import decay_factors, scale_all
 from bot.signals.features import ofi_increment
-from bot.signals.grid import on_grid
-from bot.signals.walls import drop_walls
-
-__all__ = ["age_quotes", "age_trades", "on_commit", "on_grid", "on_reset", "on_trade"]
 
 
 @hot
 def on_commit(row, bid, bid_lots, ask, ask_lots, now_ns):
     """A usable ladder was committed: the order-flow increment of its touch (1.6).
 
-    `row`: of `Signals.flow`. Returns whether the touch changed. The first touch after a reset
-    only seeds: it counts towards the
-    mean touch size and gives no increment.
+    `row`: FLOW. Returns whether the touch changed. The first touch after a reset only
+    seeds: it counts towards the mean touch size and gives no increment.
     """
     if (
         bid == row.bid
@@ -59,13 +54,6 @@ def on_trade(row, side, lots, now_ns):
     row.cvd += side * lots
     row.traded += lots
     row.minute_lots += lots
-
-
-@hot
-def on_reset(sig, market):
-    """A gap or a new snapshot: nothing is concluded across the seam."""
-    sig.flow[market].seeded = 0
-    drop_walls(sig, market)
 
 
 @hot

@@ -13,7 +13,7 @@ import numpy as np
 
 from bot.core.jit import hot, rare
 from bot.signals.robust import quantile
-from bot.signals.rolling import count_of, push
+from bot.signals.rolling import push, window_of
 
 HALF_LIFE_S = 1_800.0
 BIN_S = 10.0
@@ -29,6 +29,7 @@ IMPACT = np.dtype(
         ("flow_move", "<f8"),  # faded sum of flow x move
         ("flow_square", "<f8"),  # faded sum of flow squared
         ("absorbed", "<f8"),  # of the last bin: + selling absorbed by bids; nan unknown
+        ("flows", window_of(HISTORY)),  # |flow| of a bin
     ],
     align=True,
 )
@@ -67,7 +68,7 @@ def absorption(flow, move_bps, lam, least_flow):
 
 
 @rare
-def close_bin(row, windows, market, window_row, mid):
+def close_bin(row, mid):
     """Every 10 s, with the mid in ticks (nan: unusable, the bin is not used).
 
     The bin is judged by the slope and the flows of earlier bins only, then joins them.
@@ -75,11 +76,11 @@ def close_bin(row, windows, market, window_row, mid):
     row.absorbed = np.nan
     if mid == mid and row.mid == row.mid:
         move = 1e4 * math.log(mid / row.mid)
-        known = count_of(windows, market, window_row) >= LEAST_HISTORY
+        known = row.flows.count >= LEAST_HISTORY
         lam = slope(row.flow_move, row.flow_square)
         if known and lam == lam:
-            row.absorbed = absorption(row.flow, move, lam, quantile(windows, market, window_row, MUCH))
-        push(windows, market, window_row, HISTORY, abs(row.flow))
+            row.absorbed = absorption(row.flow, move, lam, quantile(row.flows, MUCH))
+        push(row.flows, abs(row.flow))
         row.flow_move = BIN_FADE * row.flow_move + row.flow * move
         row.flow_square = BIN_FADE * row.flow_square + row.flow * row.flow
     row.flow = 0.0

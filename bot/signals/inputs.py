@@ -15,12 +15,12 @@ from bot.market.book import ASK, BID
 from bot.signals import impact, intensity, microprice, multilevel, reach, resiliency, vpin
 from bot.signals.cross import lead_lag
 from bot.signals.decay import TAUS_S
-from bot.signals.derivatives import clusters, crowd, interest, liquidations, premium
+from bot.signals.derivatives import clusters, interest, liquidations, premium
 from bot.signals.features import mid_of
-from bot.signals.known import CROWD_ROW, PREMIUM_ROW, REACH_ROW, RESILIENCY_ROW, VPIN_ROW
 from bot.signals.learning.rounds import note_mid
+from bot.signals.resting import watch_band
 from bot.signals.rolling import median_of
-from bot.signals.state import MINUTE_LOTS
+from bot.signals.walls import drop_walls
 from bot.signals.zones import flow as zone_flow
 from bot.signals.zones.touches import note_mid as note_zone_mid
 
@@ -29,35 +29,38 @@ IMPACT_SHARE = 0.1
 
 
 @hot
-def on_touch(sig, heads, market, bid, bid_lots, ask, ask_lots, now_ns):
+def on_touch(sig, pairs, tick_size, bid, bid_lots, ask, ask_lots, now_ns):
     """The touch of a usable ladder changed."""
-    microprice.on_touch(sig.known[market].microprice, bid, bid_lots, ask, ask_lots)
-    listing = sig.listings[market]
+    microprice.on_touch(sig.known.microprice, bid, bid_lots, ask, ask_lots)
+    listing = sig.listing
     for k in range(listing.peers):
-        mid = 0.5 * (bid + ask) * heads[market].tick_size
-        lead_lag.on_mid(sig.pairs[listing.pair[k]], now_ns, listing.place[k], mid)
+        mid = 0.5 * (bid + ask) * tick_size
+        lead_lag.on_mid(pairs[listing.pair[k]], now_ns, listing.place[k], mid)
 
 
 @hot
-def on_trade(sig, market, side, tick, lots, stamp_ns, now_ns):
+def on_trade(sig, zoned, side, tick, lots, stamp_ns, now_ns):
     """A market trade by an aggressor of `side` (+1, -1, 0 not told); `stamp_ns` tells orders apart."""
-    known = sig.known[market]
-    vpin.on_trade(known.vpin, sig.windows, market, VPIN_ROW, 0.5 * (1.0 + side), lots)
+    known = sig.known
+    vpin.on_trade(known.vpin, 0.5 * (1.0 + side), lots)
     intensity.on_trade(known.intensity, side, now_ns, stamp_ns)
     impact.on_trade(known.impact, side, lots)
-    zone_flow.note_trade(sig.zones.markets[market], side, tick, lots)
+    zone_flow.note_trade(zoned.market, side, tick, lots)
 
 
 @rare
-def on_reset(sig, market, now_ns):
+def on_reset(sig, pairs, now_ns):
     """A gap or a new snapshot: nothing is concluded across the seam."""
-    known = sig.known[market]
+    known = sig.known
+    sig.flow.seeded = 0
+    drop_walls(sig)
+    watch_band(sig.grid, np.nan, 0.0)
     microprice.on_reset(known.microprice)
     multilevel.on_reset(known.multilevel)
     resiliency.on_reset(known.resiliency)
-    listing = sig.listings[market]
+    listing = sig.listing
     for k in range(listing.peers):
-        lead_lag.on_mid(sig.pairs[listing.pair[k]], now_ns, listing.place[k], np.nan)
+        lead_lag.on_mid(pairs[listing.pair[k]], now_ns, listing.place[k], np.nan)
 
 
 @hot
@@ -68,50 +71,38 @@ def notional(head, tick, lots):
 
 
 @rare
-def on_liquidation(sig, heads, market, side, tick, lots, now_ns):
-    row = sig.known[market].liquidations
-    liquidations.on_liquidation(row, now_ns, side, notional(heads[market], tick, lots))
+def on_liquidation(sig, head, side, tick, lots, now_ns):
+    liquidations.on_liquidation(sig.known.liquidations, now_ns, side, notional(head, tick, lots))
 
 
 @rare
-def on_open_interest(sig, heads, market, lots, now_ns):
+def on_open_interest(sig, head, lots, now_ns):
     """A figure of the venue; what was added since the last one is laid into the estimated clusters."""
-    known = sig.known[market]
-    mid = sig.grid[market].emitted_mid[0]
+    known = sig.known
+    mid = sig.grid.emitted_mid[0]
     before = known.interest.interest
     if before == before and mid == mid:
-        price = mid * heads[market].tick_size
-        clusters.on_increase(known.clusters, now_ns, price, lots - before, sig.listings[market].maintenance)
+        price = mid * head.tick_size
+        clusters.on_increase(known.clusters, now_ns, price, lots - before, sig.listing.maintenance)
     interest.on_interest(known.interest, now_ns, lots)
 
 
-@rare
-def on_funding(sig, market, rate, settles_ns, now_ns):
-    row = sig.known[market].premium
-    premium.on_funding(row, sig.windows, market, PREMIUM_ROW, now_ns, rate, settles_ns)
-
-
-@rare
-def on_long_short(sig, market, long_short, now_ns):
-    crowd.on_ratio(sig.known[market].crowd, sig.windows, market, CROWD_ROW, now_ns, long_short)
-
-
 @hot
-def on_quarter(sig, books, market, now_ns, usable, bid_depth, ask_depth):
+def on_quarter(signals, books, market, now_ns, usable, bid_depth, ask_depth):
     """A grid point of 250 ms, with the depths of the 10 bps bands."""
     mid = mid_of(books, market) if usable else np.nan
-    note_mid(sig.learning.clocks, sig.learning.rounds, market, now_ns, mid)
+    note_mid(signals.learning.rows[market], now_ns, mid)
     if usable:
-        row = sig.known[market].resiliency
-        resiliency.on_depth(row, sig.windows, market, RESILIENCY_ROW, BID, now_ns, bid_depth)
-        resiliency.on_depth(row, sig.windows, market, RESILIENCY_ROW, ASK, now_ns, ask_depth)
+        row = signals.rows[market].known.resiliency
+        resiliency.on_depth(row, BID, now_ns, bid_depth)
+        resiliency.on_depth(row, ASK, now_ns, ask_depth)
 
 
 @hot
-def usual_lots(sig, market, now_ns):
+def usual_lots(sig, now_ns):
     """Lots traded in 10 s on average (1.9); nan before a minute is known."""
-    known_s = (now_ns - sig.known[market].since_ns) / NS_PER_S
-    row = sig.flow[market]
+    known_s = (now_ns - sig.known.since_ns) / NS_PER_S
+    row = sig.flow
     return reach.usual_volume(row.bought[3] + row.sold[3], TAUS_S[3], known_s)
 
 
@@ -122,9 +113,10 @@ def index_ticks(head):
 
 
 @rare
-def on_second(sig, books, heads, market, now_ns, usable):
+def on_second(signals, books, heads, market, now_ns, usable):
     """A whole second of stream time, on the book as it stood."""
-    known = sig.known[market]
+    sig = signals.rows[market]
+    known = sig.known
     if known.since_ns == 0:
         known.since_ns = now_ns
     mid = mid_of(books, market) if usable else np.nan
@@ -132,28 +124,18 @@ def on_second(sig, books, heads, market, now_ns, usable):
     known.reach_up[:] = np.nan
     known.reach_down[:] = np.nan
     if usable:
-        reach.measure(books, market, usual_lots(sig, market, now_ns), known.reach_up, known.reach_down)
-        up = reach.is_vacuum(sig.windows, market, REACH_ROW, known.reach_up[0])
-        down = reach.is_vacuum(sig.windows, market, REACH_ROW + 1, known.reach_down[0])
+        reach.measure(books, market, usual_lots(sig, now_ns), known.reach_up, known.reach_down)
+        up = reach.is_vacuum(known.reaches[0], known.reach_up[0])
+        down = reach.is_vacuum(known.reaches[1], known.reach_down[0])
         known.vacuum = (1 if up else 0) - (1 if down else 0)
         liquidations.on_price(known.liquidations, now_ns, mid)
         if known.clusters.aged_ns > 0:
             clusters.on_price(known.clusters, mid * heads[market].tick_size)
     index = index_ticks(heads[market])
     if index == index and usable:
-        size = IMPACT_SHARE * median_of(sig.bands, market, MINUTE_LOTS)
+        size = IMPACT_SHARE * median_of(sig.minute_lots)
         premium.note(known.premium, now_ns, premium.book_premium(books, market, index, size))
     else:
         premium.note(known.premium, now_ns, np.nan)
-    zones = sig.zones
-    note_zone_mid(
-        zones.markets[market],
-        zones.zones[market],
-        sig.walls[market],
-        sig.grid[market].walls,
-        sig.ended[market],
-        zones.outcomes[market],
-        zones.model[0],
-        now_ns,
-        mid,
-    )
+    zones = signals.zones
+    note_zone_mid(zones.rows[market], sig.walls, sig.grid.walls, sig.ended, zones.model[0], now_ns, mid)

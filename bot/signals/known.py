@@ -1,7 +1,4 @@
-"""What is known of one market beyond its book: the state of every streaming feature, in one row.
-
-The constants ending in ROW are the rows of the rolling windows that these features share.
-"""
+"""What is known of one market beyond its book: the state of every streaming feature, in one row."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import numpy as np
 from bot.signals import impact, intensity, microprice, multilevel, reach, resiliency, vpin
 from bot.signals.cross import divergence
 from bot.signals.derivatives import clusters, crowd, interest, liquidations, premium
+from bot.signals.rolling import window_of
 
 KNOWN = np.dtype(
     [
@@ -29,6 +27,7 @@ KNOWN = np.dtype(
         ("since_ns", "<i8"),  # first message, 0 none yet
         ("reach_up", "<f8", (3,)),  # 1.9, bps for 1, 3 and 10 times the usual volume of 10 s
         ("reach_down", "<f8", (3,)),
+        ("reaches", window_of(reach.SECONDS), (2,)),  # up and down, for the usual volume
         ("vacuum", "<i8"),  # +1 the ask side is far emptier than usual, -1 the bid side, 0
     ],
     align=True,
@@ -48,18 +47,6 @@ _MAKERS = {
     "clusters": clusters.new_clusters,
     "divergence": divergence.new_divergence,
 }
-
-# rows of the shared rolling windows
-REACH_ROW = 0
-RESILIENCY_ROW = REACH_ROW + reach.ROWS
-VPIN_ROW = RESILIENCY_ROW + resiliency.ROWS
-IMPACT_ROW = VPIN_ROW + 1
-PREMIUM_ROW = IMPACT_ROW + 1
-INTEREST_ROW = PREMIUM_ROW + premium.ROWS
-CROWD_ROW = INTEREST_ROW + interest.ROWS
-DIVERGENCE_ROW = CROWD_ROW + 1
-WINDOW_ROWS = DIVERGENCE_ROW + 1
-WINDOW_SAMPLES = 1_440
 
 
 def new_known(markets: int) -> np.ndarray:

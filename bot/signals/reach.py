@@ -10,7 +10,7 @@ from bot.core.jit import hot, rare
 from bot.market.book import ASK, BID, flip_of
 from bot.signals.descent import seek, start, take
 from bot.signals.features import mid_of, ratio
-from bot.signals.rolling import count_of, median_of, push
+from bot.signals.rolling import median_of, push
 
 MULTIPLES = (1.0, 3.0, 10.0)
 """Of the usual volume of ten seconds."""
@@ -19,9 +19,6 @@ SECONDS = 600  # of reach the usual one is the median of
 LEAST_SECONDS = 60
 EMPTY_SHARE = 0.25  # of the median bucket
 EMPTY_BUCKETS = 3
-
-UP, DOWN = 0, 1  # rows of the rolling windows, relative to the first
-ROWS = 2
 
 
 @hot
@@ -78,18 +75,18 @@ def reach_asymmetry(up, down):
 
 
 @rare
-def is_vacuum(windows, market, row, reach):
+def is_vacuum(window, reach):
     """Whether a reach is 1.5 times its median of the last ten minutes; then the reach joins them.
 
-    Called every second for each direction (`row` = first + UP or DOWN). An
+    Called every second for each direction, with its window of SECONDS. An
     endless reach is a vacuum and joins as the longest one known.
     """
     if reach != reach:
         return False
-    known = count_of(windows, market, row) >= LEAST_SECONDS
-    usual = median_of(windows, market, row)
+    known = window.count >= LEAST_SECONDS
+    usual = median_of(window)
     vacuum = known and reach >= VACUUM * usual
-    push(windows, market, row, SECONDS, min(reach, 1e4))
+    push(window, min(reach, 1e4))
     return vacuum
 
 

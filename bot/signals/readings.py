@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from bot.signals.state import READING, Signals
+from bot.signals.state import SIGNALS, Signals
 
-_SCORE = (READING.names or ()).index("score")
-_FIGURES = len(READING.names or ())
+_BLOCK = ("raw", "scores", "cards", "composites", "verdicts")
+_BEGIN = SIGNALS.fields[_BLOCK[0]][1]  # type: ignore[index]
+_END = SIGNALS.fields[_BLOCK[-1]][1] + SIGNALS[_BLOCK[-1]].itemsize  # type: ignore[index]
+_SIZES = sum(SIGNALS[name].itemsize for name in _BLOCK)
+assert _SIZES == _END - _BEGIN, "the figures of a reading lie side by side"
 
 
 class Readings:
@@ -15,15 +18,13 @@ class Readings:
 
     def __init__(self, signals: Signals) -> None:
         self.signals = signals
-        markets, cards, modes = signals.cards.shape
-        arrays = (signals.raw, signals.scores, signals.cards, signals.composites, signals.verdicts)
-        self._rows = tuple(array.view(np.float64).reshape(markets, -1) for array in arrays)
-        figures = signals.cards.view(np.float64).reshape(markets, cards, modes, _FIGURES)
-        self._scores = figures[..., _SCORE]
+        octets = signals.rows.view(np.uint8).reshape(signals.rows.size, -1)
+        self._rows = [row[_BEGIN:_END].view(np.float64) for row in octets]
+        self._scores = signals.cards["score"]
 
-    def of(self, market: int) -> list[np.ndarray]:
-        """The figures of a market, as the pieces of one block."""
-        return [rows[market] for rows in self._rows]
+    def of(self, market: int) -> np.ndarray:
+        """The figures of a market, one block."""
+        return self._rows[market]
 
     def awake(self, market: int) -> int:
         """Cards that spoke at the last emission, counted once a card (not a mode)."""

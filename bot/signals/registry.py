@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 WINDOWS_S = (60, 300, 3600)
 WINDOWS = len(WINDOWS_S)
 MODES = 3  # scalp, day, swing, in the order of bot.core.enums.Mode
@@ -60,8 +62,12 @@ LEVEL_CARDS = OFI_INT
 NULL_WEIGHTS = (0.02, 0.03, 0.12)
 """What the table leaves to the expert that always says 1/2, a mode."""
 
+CARD_COUNT = len(CARDS)
 CATEGORY_NAMES = tuple(sorted({card.category for card in CARDS}))
 CATEGORIES = len(CATEGORY_NAMES)
+CATEGORY_OF = np.array([CATEGORY_NAMES.index(card.category) for card in CARDS])
+SCALES = np.array([card.scale for card in CARDS])
+FLOORS = np.array([card.floor for card in CARDS])
 
 
 def card_names() -> tuple[str, ...]:

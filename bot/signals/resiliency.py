@@ -12,7 +12,7 @@ from bot.core.jit import hot
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.signals.fade import fade
 from bot.signals.features import ratio
-from bot.signals.rolling import median_of, push
+from bot.signals.rolling import median_of, push, window_of
 
 BAND_BPS = 10.0
 TAU_S = 30.0
@@ -48,12 +48,10 @@ RESILIENCY = np.dtype(
         ("shock_ns", "<i8", (2,)),  # when the shock began, 0 none
         ("shock_from", "<f8", (2,)),  # usual depth before it
         ("shock_least", "<f8", (2,)),
+        ("shocks", window_of(SHOCKS), (2,)),  # half-lives, seconds
     ],
     align=True,
 )
-
-ROWS = 2
-"""Rolling windows: half-lives in seconds, bids then asks."""
 
 _USUAL_GAIN = 1.0 - float(np.exp(-0.25 / USUAL_TAU_S))
 
@@ -86,13 +84,11 @@ def age(row, now_ns):
 
 
 @hot
-def on_change(row, now_ns, side, tick, before, after, executed, in_band):
-    """One level went from `before` to `after` lots while `executed` lots traded at its price.
+def on_change(row, now_ns, side, tick, before, after, executed):
+    """A level in the band went from `before` to `after` lots while `executed` lots traded at its price.
 
-    `side` is BID or ASK; changes outside the band do not count.
+    `side` is BID or ASK.
     """
-    if not in_band:
-        return
     age(row, now_ns)
     added, cancelled = attribute_level(before, after, executed)
     row.executed[side] += executed
@@ -131,7 +127,7 @@ def on_reset(row):
 
 
 @hot
-def on_depth(row, windows, market, first_row, side, now_ns, depth):
+def on_depth(row, side, now_ns, depth):
     """A grid point (250 ms): the band's depth of a side. Starts, follows and ends shocks.
 
     A shock is a fall by 30 % within a second in which something was executed;
@@ -154,7 +150,7 @@ def on_depth(row, windows, market, first_row, side, now_ns, depth):
         elapsed_s = (now_ns - row.shock_ns[side]) / NS_PER_S
         back = depth >= 0.5 * (row.shock_from[side] + row.shock_least[side])
         if back or elapsed_s >= CENSOR_S:
-            push(windows, market, first_row + side, SHOCKS, min(elapsed_s, CENSOR_S))
+            push(row.shocks[side], min(elapsed_s, CENSOR_S))
             row.shock_ns[side] = 0
     row.usual_depth[side] = (
         depth if point == 0 else row.usual_depth[side] + _USUAL_GAIN * (depth - row.usual_depth[side])
@@ -165,9 +161,9 @@ def on_depth(row, windows, market, first_row, side, now_ns, depth):
 
 
 @hot
-def half_life_s(windows, market, first_row, side):
+def half_life_s(row, side):
     """Median of a side's last recoveries in seconds, 60 where it took longer; nan before the first."""
-    return median_of(windows, market, first_row + side)
+    return median_of(row.shocks[side])
 
 
 @hot

@@ -7,18 +7,19 @@ import math
 import numpy as np
 
 from bot.core.jit import rare
-from bot.signals.rolling import SORTED, count_of, lower_bound, median_of
+from bot.signals.rolling import lower_bound, median_of
 
 MAD_TO_SIGMA = 1.4826
 
 
 @rare
-def median_distance(windows, market, row, centre):
-    """Median of |sample - centre|, exact; nan while empty. O(samples)."""
-    count = count_of(windows, market, row)
+def median_distance(ordered, count, centre):
+    """Median of |sample - centre| of the first `count` sorted samples, exact; nan for none. O(samples).
+
+    Takes the samples, not their window, so that it is compiled once for windows of all sizes.
+    """
     if count == 0:
         return np.nan
-    ordered = windows.samples[market, row, SORTED]
     # both sides of the centre are sorted by distance already: merge them from the inside
     above = lower_bound(ordered, count, centre)
     below = above - 1
@@ -35,21 +36,22 @@ def median_distance(windows, market, row, centre):
 
 
 @rare
-def robust_z(windows, market, row, value, floor):
+def robust_z(window, value, floor):
     """(value - median) / max(1.4826 MAD, floor); nan while the window is empty."""
-    if count_of(windows, market, row) == 0:
+    if window.count == 0:
         return np.nan
-    centre = median_of(windows, market, row)
-    return (value - centre) / max(MAD_TO_SIGMA * median_distance(windows, market, row, centre), floor)
+    centre = median_of(window)
+    distance = median_distance(window.ordered[:], window.count, centre)
+    return (value - centre) / max(MAD_TO_SIGMA * distance, floor)
 
 
 @rare
-def quantile(windows, market, row, share):
+def quantile(window, share):
     """Sample quantile, linear between neighbours; nan while empty."""
-    count = count_of(windows, market, row)
+    count = window.count
     if count == 0:
         return np.nan
-    ordered = windows.samples[market, row, SORTED]
+    ordered = window.ordered
     place = share * (count - 1)
     first = np.int64(math.floor(place))
     last = min(first + 1, count - 1)

@@ -1,32 +1,29 @@
-"""Rolling windows of the last `capacity` samples with exact medians and ranks, kept incrementally.
+"""Rolling windows of the last samples with exact medians and ranks, kept incrementally.
 
-A window is two float64 rows, the samples in order of arrival and the same
-samples sorted, plus (count, place of the oldest). A push is two binary
-searches and one move of the samples between the two places: O(log n) plus a
-memmove, and bit for bit what sorting the window again would give.
+A window is one record: the samples in order of arrival and the same samples
+sorted. A push is two binary searches and one move of the samples between the
+two places: O(log n) plus a memmove, and bit for bit what sorting the window
+again would give.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
 from bot.core.jit import hot, rare
 
-ARRIVED, SORTED = 0, 1
-COUNT, OLDEST = 0, 1
 
-
-class Windows(NamedTuple):
-    """R windows for each of M markets, all of one capacity."""
-
-    samples: np.ndarray  # (M, R, 2, capacity) float64: in order of arrival, sorted
-    places: np.ndarray  # (M, R, 2) int64: count, place of the oldest
-
-
-def new_windows(markets: int, rows: int, capacity: int) -> Windows:
-    return Windows(np.zeros((markets, rows, 2, capacity)), np.zeros((markets, rows, 2), np.int64))
+def window_of(capacity: int) -> np.dtype:
+    """The record of a window of the last `capacity` samples; all zero is an empty one."""
+    return np.dtype(
+        [
+            ("count", "<i8"),
+            ("oldest", "<i8"),  # place among `arrived` once the window is full
+            ("arrived", "<f8", (capacity,)),
+            ("ordered", "<f8", (capacity,)),
+        ],
+        align=True,
+    )
 
 
 @hot
@@ -56,25 +53,30 @@ def upper_bound(ordered, count, value):
 
 
 @rare
-def push(windows, market, row, capacity, value):
-    """Add a finite sample; the oldest leaves once `capacity` (at most the array's) are held."""
-    arrived = windows.samples[market, row, ARRIVED]
-    ordered = windows.samples[market, row, SORTED]
-    count = windows.places[market, row, COUNT]
+def push(window, value):
+    """Add a finite sample; the oldest leaves a full window."""
+    window.oldest = _replace(
+        window.arrived[:], window.ordered[:], window.count, window.oldest, np.float64(value)
+    )
+    window.count = min(window.count + 1, window.arrived.size)
+
+
+@rare
+def _replace(arrived, ordered, count, oldest, value):
+    """Where the oldest is now. Takes the arrays, so that it is compiled once for windows of all sizes."""
+    capacity = arrived.size
     if count < capacity:
         to = upper_bound(ordered, count, value)
         for i in range(count, to, -1):
             ordered[i] = ordered[i - 1]
         ordered[to] = value
         arrived[count] = value
-        windows.places[market, row, COUNT] = count + 1
-        return
-    oldest = windows.places[market, row, OLDEST]
+        return oldest
     gone = arrived[oldest]
     arrived[oldest] = value
-    windows.places[market, row, OLDEST] = oldest + 1 if oldest + 1 < capacity else 0
+    oldest = oldest + 1 if oldest + 1 < capacity else 0
     if gone == value:
-        return
+        return oldest
     leave = lower_bound(ordered, count, gone)
     if value > gone:
         to = lower_bound(ordered, count, value) - 1
@@ -85,20 +87,25 @@ def push(windows, market, row, capacity, value):
         for i in range(leave, to, -1):
             ordered[i] = ordered[i - 1]
     ordered[to] = value
+    return oldest
 
 
-@hot
-def count_of(windows, market, row):
-    return windows.places[market, row, COUNT]
+@rare
+def clear(window):
+    """Forget all samples."""
+    window.count = window.oldest = 0
 
 
-@hot
-def median_of(windows, market, row):
+@rare
+def median_of(window):
     """Exact median, the mean of the middle two for an even count; nan while empty."""
-    count = windows.places[market, row, COUNT]
+    return _median(window.ordered[:], window.count)
+
+
+@rare
+def _median(ordered, count):
     if count == 0:
         return np.nan
-    ordered = windows.samples[market, row, SORTED]
     half = count >> 1
     if count & 1:
         return ordered[half]
@@ -106,11 +113,14 @@ def median_of(windows, market, row):
 
 
 @rare
-def mid_rank(windows, market, row, value):
+def mid_rank(window, value):
     """Share of the samples below `value` plus half the share equal to it; nan while empty."""
-    count = windows.places[market, row, COUNT]
+    return _rank(window.ordered[:], window.count, value)
+
+
+@rare
+def _rank(ordered, count, value):
     if count == 0:
         return np.nan
-    ordered = windows.samples[market, row, SORTED]
     below = lower_bound(ordered, count, value)
     return (below + 0.5 * (upper_bound(ordered, count, value) - below)) / count

@@ -1,25 +1,27 @@
-"""All state of the signals: a few arrays, a row a market, checkpointed by copying.
+"""All state of the signals: a record a market, checkpointed by copying.
 
-nan means unknown or asleep. Prices are ticks, sizes lots, distances basis
-points of the mid, times nanoseconds.
+Compiled code takes a market's record (`signals.rows[market]`); numpy code may
+read the same through the properties of `Signals`, an array each with a row a
+market. nan means unknown or asleep. Prices are ticks, sizes lots, distances
+basis points of the mid, times nanoseconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from bot.core.enums import Mode
 from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.signals.attribution import ATTRIBUTION
 from bot.signals.cross.lead_lag import new_pairs
 from bot.signals.decay import HORIZONS
-from bot.signals.known import WINDOW_ROWS, WINDOW_SAMPLES, new_known
+from bot.signals.known import KNOWN, new_known
 from bot.signals.learning.state import Learning, new_learning
-from bot.signals.listings import new_listings, pair_count
-from bot.signals.registry import CARDS, MODES, WINDOWS, CardSpec
-from bot.signals.rolling import Windows, new_windows
+from bot.signals.listings import LISTING, new_listings, pair_count
+from bot.signals.registry import CARDS, MODES, WINDOWS
+from bot.signals.rolling import window_of
 from bot.signals.zones.state import Zones, new_zones
 
 GRID_NS = 250 * NS_PER_MS
@@ -30,15 +32,14 @@ MAX_SILENCE_NS = 7_200 * NS_PER_S
 MIDS = 4096  # whole seconds of mids kept, a power of two above 3,600
 WALLS = 64
 DAY_CARDS = 4320  # 12 h of cards
-MINUTES = 60
+MINUTES = 60  # of traded lots
 BAND_SECONDS = 600
 BUCKETS = 100  # price buckets a side in which walls are looked for
 WALL_WORDS = 16  # of the filter of walls, a bit a unit of price
 WALL_EVIDENCE = 6  # kinds of evidence with a learned weight
 
-# rows of `Signals.bands`
-SPREAD, BID_DEPTH, ASK_DEPTH, MINUTE_LOTS = range(4)
-BANDS = 4
+BID_DEPTH, ASK_DEPTH, SPREAD = range(3)
+"""Places in SIGNALS.bands."""
 
 FLOW = np.dtype(
     [
@@ -90,6 +91,8 @@ GRID = np.dtype(
         ("walls", "<i8"),  # rows in use, kept dense
         ("next_wall", "<i8"),
         ("bucket", "<i8"),  # ticks a wall bucket, 0 not set
+        ("band_low", "<i8"),  # ticks in which resiliency is measured
+        ("band_width", "<i8"),
         ("wall_shift", "<i8"),  # a unit of the filter has 2 to this power ticks
         ("wall_marks", "<u8", (2, WALL_WORDS)),  # a book side: bits of the units that a wall touches
         ("wall_cuts", "<i8"),  # 1: something was cancelled far away in this message
@@ -122,7 +125,6 @@ WALL = np.dtype(
         ("born_lots", "<f8"),
         ("peak", "<f8"),
         ("executed", "<f8"),  # lots traded at it since birth
-        ("pending", "<f8"),  # of these, what the book has not shown yet
         ("grown", "<f8"),  # lots added before the first execution
         ("added", "<f8"),  # lots added after it
         ("cancelled", "<f8"),
@@ -223,38 +225,58 @@ MEMORY = np.dtype(
 )
 
 
-class Signals(NamedTuple):
-    """Arrays of M markets, C cards (registry order), 3 windows (1m, 5m, 1h), 3 modes (scalp, day, swing)."""
+C = len(CARDS)
+HISTORIES = (WINDOWS + MODES) * C + MODES + 1
+"""Windows of a card, then modes of a card, modes of the composite, the fast order flow."""
 
-    next_grid_ns: np.ndarray  # (M,) int64: at or after it `on_grid` is due; 0 before the first row
-    flow: np.ndarray  # (M,) FLOW
-    grid: np.ndarray  # (M,) GRID
-    known: np.ndarray  # (M,) KNOWN
-    windows: Windows  # rows of bot.signals.known
-    listings: np.ndarray  # (M,) LISTING
+SIGNALS = np.dtype(
+    [
+        ("active", "<i8"),  # 0: only the book is kept, as a recorder needs it; its cards sleep
+        ("next_grid_ns", "<i8"),  # at or after it `on_grid` is due; 0 before the first row
+        ("flow", FLOW),
+        ("grid", GRID),
+        ("known", KNOWN),
+        ("listing", LISTING),
+        ("attribution", ATTRIBUTION),
+        ("mids", "<f8", (MIDS,)),  # mid of second s at s % MIDS
+        ("bands", window_of(BAND_SECONDS), (3,)),  # every second: lots within 10 bps a side, spread
+        ("minute_lots", window_of(MINUTES)),  # traded a minute
+        ("walls", WALL, (WALLS,)),  # the first grid.walls in use
+        ("ended", ENDED, (ENDED_WALLS,)),  # a ring by id of the wall that ended
+        # cards in registry order, windows 1m 5m 1h, modes scalp day swing
+        ("levels", LEVEL, (C,)),
+        ("history", window_of(DAY_CARDS), (HISTORIES,)),  # sizes of raw values and scores
+        ("raw", "<f8", (C, WINDOWS)),
+        ("scores", "<f8", (C, WINDOWS)),
+        ("cards", READING, (C, MODES)),
+        ("composites", READING, (MODES,)),  # score is the bias
+        ("verdicts", "<f8", (MODES, 3)),  # probability, awake cards, alignment
+        ("fast", "<f8", (2,)),  # 10 s order-flow imbalance in mean touch depths, and its z
+        ("memory", MEMORY, (C + 1, MODES)),  # the composite last
+        ("factors", "<f8", (C,)),  # what a card's inputs take from its confidence
+        # nothing in these outlives a call
+        ("values", "<f8", (C,)),
+        ("chances", "<f8", (C + 1,)),
+        ("scratch", "<f8", (5, 128)),
+    ],
+    align=True,
+)
+
+
+class Signals(NamedTuple):
+    """Arrays of M markets."""
+
+    rows: np.ndarray  # (M,) SIGNALS
     pairs: np.ndarray  # (P,) PAIR of venues of one symbol, at least one row
-    mids: np.ndarray  # (M, MIDS) float64: mid of second s at s % MIDS, ticks
-    bands: Windows  # rows SPREAD .. MINUTE_LOTS
-    walls: np.ndarray  # (M, WALLS) WALL, the first grid.walls in use
-    ended: np.ndarray  # (M, ENDED_WALLS) ENDED, a ring by id of the wall that ended
-    levels: np.ndarray  # (M, C) LEVEL
-    history: Windows  # |raw| a card and window, |score| a card (and composite) and mode, fast OFI
-    raw: np.ndarray  # (M, C, 3) float64
-    scores: np.ndarray  # (M, C, 3) float64, a window
-    cards: np.ndarray  # (M, C, 3) READING, a mode
-    composites: np.ndarray  # (M, 3) READING; score is the bias
-    verdicts: np.ndarray  # (M, 3, 3) float64: probability, awake cards, alignment
-    fast: np.ndarray  # (M, 2) float64: 10 s order-flow imbalance in mean touch depths, and its z
-    memory: np.ndarray  # (M, C + 1, 3) MEMORY, the composite last
-    factors: np.ndarray  # (M, C) float64: what a card's inputs take from its confidence
     learning: Learning
     zones: Zones
-    scales: np.ndarray  # (C,) float64: prior scales s0
-    floors: np.ndarray  # (C,) float64: least scales
-    categories: np.ndarray  # (C,) int64
-    values: np.ndarray  # (C,) float64 scratch: the levels of one market at an emission
-    chances: np.ndarray  # (C + 1,) float64 scratch
-    scratch: np.ndarray  # (5, 128) float64: nothing in it outlives a call
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        """A field of all rows, a view: `signals.cards` is (M, C, 3) READING."""
+        names = SIGNALS.names or ()
+        if name not in names:
+            raise AttributeError(name)
+        return self.rows[name]
 
 
 PROBABILITY, AWAKE, ALIGNMENT = range(3)
@@ -262,61 +284,28 @@ CYCLE_NS = tuple(mode.cycle_s * NS_PER_S for mode in Mode)
 HORIZON_S = tuple(mode.horizon_s for mode in Mode)
 
 
-def new_signals(
-    markets: int, cards: Sequence[CardSpec] = CARDS, listings: np.ndarray | None = None
-) -> Signals:
+def new_signals(markets: int, listings: np.ndarray | None = None) -> Signals:
     """Cold state: everything asleep. `listings`: of the markets, by default strangers to each other."""
-    c = len(cards)
     listings = new_listings(markets) if listings is None else listings
-    names = sorted({card.category for card in cards})
-    grid = np.zeros(markets, GRID)
-    grid["volatility_unit"] = 1.0
-    grid["emitted_mid"] = np.nan
-    grid["drift"] = np.nan
-    grid["next_wall"] = 1
-    levels = np.zeros((markets, c), LEVEL)
-    levels["value"] = np.nan
+    rows = np.zeros(markets, SIGNALS)
+    rows["known"] = new_known(markets)
+    rows["listing"] = listings
+    rows["active"] = 1
+    rows["grid"]["volatility_unit"] = 1.0
+    rows["grid"]["next_wall"] = 1
+    rows["grid"]["band_low"] = -1
+    rows["factors"] = 1.0
+    for array in (rows["mids"], rows["raw"], rows["scores"], rows["verdicts"], rows["fast"]):
+        array[:] = np.nan
+    for array in (rows["grid"]["emitted_mid"], rows["grid"]["drift"], rows["levels"]["value"]):
+        array[:] = np.nan
+    for readings in (rows["cards"], rows["composites"]):
+        for field in ("score", "strength", "confidence", "agreement"):
+            readings[field] = np.nan
+        readings["state"] = -1.0
     return Signals(
-        next_grid_ns=np.zeros(markets, np.int64),
-        flow=np.zeros(markets, FLOW),
-        grid=grid,
-        known=new_known(markets),
-        windows=new_windows(markets, WINDOW_ROWS, WINDOW_SAMPLES),
-        listings=listings,
+        rows=rows,
         pairs=new_pairs(max(1, pair_count(listings))),
-        mids=np.full((markets, MIDS), np.nan),
-        bands=new_windows(markets, BANDS, BAND_SECONDS),
-        walls=np.zeros((markets, WALLS), WALL),
-        ended=np.zeros((markets, ENDED_WALLS), ENDED),
-        levels=levels,
-        history=new_windows(markets, history_rows(c), DAY_CARDS),
-        raw=np.full((markets, c, WINDOWS), np.nan),
-        scores=np.full((markets, c, WINDOWS), np.nan),
-        cards=_asleep((markets, c, MODES)),
-        composites=_asleep((markets, MODES)),
-        verdicts=np.full((markets, MODES, 3), np.nan),
-        fast=np.full((markets, 2), np.nan),
-        memory=np.zeros((markets, c + 1, MODES), MEMORY),
-        factors=np.ones((markets, c)),
-        learning=new_learning(markets, cards),
+        learning=new_learning(markets),
         zones=new_zones(markets),
-        scales=np.array([card.scale for card in cards], float),
-        floors=np.array([card.floor for card in cards], float),
-        categories=np.array([names.index(card.category) for card in cards], np.int64),
-        values=np.full(c, np.nan),
-        chances=np.full(c + 1, np.nan),
-        scratch=np.zeros((5, 128)),
     )
-
-
-def history_rows(cards: int) -> int:
-    """Windows of a card, then modes of a card, modes of the composite, the fast order flow."""
-    return (WINDOWS + MODES) * cards + MODES + 1
-
-
-def _asleep(shape: tuple[int, ...]) -> np.ndarray:
-    readings = np.zeros(shape, READING)
-    for field in ("score", "strength", "confidence", "agreement"):
-        readings[field] = np.nan
-    readings["state"] = -1.0
-    return readings

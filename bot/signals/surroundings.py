@@ -8,12 +8,11 @@ from bot.core.jit import rare
 from bot.signals import impact, resiliency
 from bot.signals.derivatives.liquidations import Cascade
 from bot.signals.grid import horizon_sigma_bps
-from bot.signals.known import IMPACT_ROW
 from bot.signals.learning.experts import chance, voice
-from bot.signals.registry import CATEGORY_NAMES
+from bot.signals.registry import CARD_COUNT, CATEGORY_NAMES, CATEGORY_OF
 from bot.signals.robust import quantile
 from bot.signals.rolling import median_of
-from bot.signals.state import MIDS, MINUTE_LOTS
+from bot.signals.state import MIDS
 from bot.signals.zones.collect import nearby_estimates
 from bot.signals.zones.renewal import renew
 
@@ -24,62 +23,50 @@ _DAY = 1  # the mode whose cards zones listen to: their lives are minutes
 
 
 @rare
-def renew_zones(sig, heads, market, now_ns):
+def renew_zones(sig, learned, zones, head, market, now_ns):
     """Fill the market's `around` row from the cards just read and renew its zones."""
-    zones, known, grid = sig.zones, sig.known[market], sig.grid[market]
-    around = zones.around[market]
-    mid = sig.mids[market, grid.second % MIDS]
+    known, grid = sig.known, sig.grid
+    zoned = zones.rows[market]
+    around = zoned.around
+    mid = sig.mids[grid.second % MIDS]
     around.mid = mid
     if mid != mid:
         return
-    around.tick_size = heads[market].tick_size
+    around.tick_size = head.tick_size
     around.volatility_unit = grid.volatility_unit
-    around.sigma_60s_bps = horizon_sigma_bps(sig, market, 0)
-    around.reference_lots = median_of(sig.bands, market, MINUTE_LOTS)
+    around.sigma_60s_bps = horizon_sigma_bps(grid, 0)
+    around.reference_lots = median_of(sig.minute_lots)
     around.impact = impact.slope(known.impact.flow_move, known.impact.flow_square)
-    around.much_flow = quantile(sig.windows, market, IMPACT_ROW, impact.MUCH)
+    around.much_flow = quantile(known.impact.flows, impact.MUCH)
     least = around.reference_lots / 6.0
     around.refill[0] = resiliency.refill_ratio(known.resiliency, 0, least)
     around.refill[1] = resiliency.refill_ratio(known.resiliency, 1, least)
     forced = known.liquidations
     around.cascade = forced.direction if forced.state == _BURST or forced.state == _CASCADE else 0
     around.thin = grid.thin
-    _voices(sig, market, around)
-    count = nearby_estimates(known.clusters, mid, around.tick_size, zones.estimates)
-    renew(
-        zones.markets[market],
-        around,
-        zones.zones[market],
-        sig.walls[market],
-        grid.walls,
-        zones.estimates,
-        count,
-        zones.model[0],
-        zones.found,
-        zones.order,
-        zones.spans,
-        now_ns,
-    )
+    _voices(sig, learned, around)
+    count = nearby_estimates(known.clusters, mid, around.tick_size, zoned.estimates)
+    renew(zoned, sig.walls, grid.walls, count, zones.model[0], now_ns)
 
 
 @rare
-def _voices(sig, market, around):
+def _voices(sig, learned, around):
     """Signed weighted mean of every category but zones, and the probability by book, flow and walls."""
-    weights, theta = sig.learning.weights, sig.learning.theta
+    weights, theta = learned.weights[_DAY], learned.theta[_DAY]
     around.voices[:] = np.nan
     total = size = 0.0
     for category in range(len(CATEGORY_NAMES)):
         said = weight = 0.0
-        for card in range(sig.raw.shape[1]):
-            one = sig.cards[market, card, _DAY]
-            own = weights[market, _DAY, card]
-            if sig.categories[card] != category or one.score != one.score or own == 0.0:
+        for card in range(CARD_COUNT):
+            one = sig.cards[card, _DAY]
+            own = weights[card]
+            if CATEGORY_OF[card] != category or one.score != one.score or own == 0.0:
                 continue
             x = voice(one.score, one.confidence, one.exhausted)
             said += own * x
             weight += own
             if category in _NEAR:
-                total += own * chance(theta[market, _DAY, card], x)
+                total += own * chance(theta[card], x)
                 size += own
         if weight > 0.0 and category != _ZONES:
             around.voices[category] = said / weight

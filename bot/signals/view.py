@@ -32,20 +32,20 @@ def _figures(sig, books, heads, market, mode, now_ns):
     """The numbers of a view in one call, and what each wall displays: (26 + WALLS,) float64."""
     out = np.empty(_FIGURES + WALLS)
     mid = features.mid_of(books, market)
-    grid, head = sig.grid[market], heads[market]
+    grid, head = sig.grid, heads[market]
     reach = 10.0 * grid.volatility_unit
     out[0] = mid
     out[1] = features.weighted_mid(books, market)
     out[2] = features.spread_bps(books, market)
-    out[3] = median_of(sig.bands, market, SPREAD)
+    out[3] = median_of(sig.bands[SPREAD])
     out[4] = features.band_depth(books, market, BID, reach)
     out[5] = features.band_depth(books, market, ASK, reach)
-    out[6] = trade_imbalance(sig, heads, market, 0, now_ns)
-    out[7] = trade_imbalance(sig, heads, market, 1, now_ns)
-    out[8], out[9] = mid_extremes(sig, market, FAST_S)
-    out[10] = sigma_1s_bps(sig, market)
-    out[11] = horizon_sigma_bps(sig, market, mode)
-    out[12] = horizon_move_bps(sig, market, mode)
+    out[6] = trade_imbalance(sig.flow, head.trade_ns, 0, now_ns)
+    out[7] = trade_imbalance(sig.flow, head.trade_ns, 1, now_ns)
+    out[8], out[9] = mid_extremes(sig.mids, grid.second, FAST_S)
+    out[10] = sigma_1s_bps(grid)
+    out[11] = horizon_sigma_bps(grid, mode)
+    out[12] = horizon_move_bps(grid, mode)
     out[13] = features.best_tick(books, market, BID)
     out[14] = features.best_tick(books, market, ASK)
     out[15] = features.best_lots(books, market, BID)
@@ -53,14 +53,14 @@ def _figures(sig, books, heads, market, mode, now_ns):
     out[17] = grid.thin
     out[18] = grid.thin_ratio
     out[19] = grid.volatility_unit
-    out[20] = sig.fast[market, 0]
-    out[21] = sig.fast[market, 1]
-    out[22] = sig.verdicts[market, mode, ALIGNMENT]
+    out[20] = sig.fast[0]
+    out[21] = sig.fast[1]
+    out[22] = sig.verdicts[mode, ALIGNMENT]
     out[23] = head.mark / head.tick_size
     out[24] = head.funding_rate
     out[25] = grid.walls
     for i in range(grid.walls):
-        wall = sig.walls[market, i]
+        wall = sig.walls[i]
         low, high = min(wall.near, wall.far), max(wall.near, wall.far)
         out[_FIGURES + i] = lots_between(books, market, BID if wall.side > 0 else ASK, low, high)
     return out
@@ -77,7 +77,7 @@ def market_view(
     trust: Trust,
 ) -> MarketView:
     """The view of a market with a usable book, for one mode."""
-    f = _figures(sig, books, heads, market, mode.place, now_ns).tolist()
+    f = _figures(sig.rows[market], books, heads, market, mode.place, now_ns).tolist()
     mid, sigma_1s = f[0], f[10]
     return MarketView(
         symbol=symbol,

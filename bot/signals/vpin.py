@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from bot.core.jit import hot
-from bot.signals.rolling import count_of, mid_rank, push
+from bot.signals.rolling import mid_rank, push, window_of
 
 BUCKETS = 50
 BUCKETS_A_DAY = 288
@@ -29,6 +29,7 @@ VPIN = np.dtype(
         ("shares", "<f8", (BUCKETS,)),  # |bought - sold| of a bucket over its size, a ring
         ("vpin", "<f8"),  # after the last finished bucket, nan before 50
         ("rank", "<f8"),  # its percentile among earlier ones, nan before 60 of them
+        ("history", window_of(HISTORY)),  # of VPIN after each bucket
     ],
     align=True,
 )
@@ -51,11 +52,10 @@ def set_daily_volume(row, lots):
 
 
 @hot
-def on_trade(row, windows, market, window_row, buy_share, lots):
+def on_trade(row, buy_share, lots):
     """A trade; `buy_share` is 1 for a buying aggressor, 0 for a selling one, in between when not told.
 
-    It is split at the edges of the buckets. The windows' row keeps the history
-    of the percentile.
+    It is split at the edges of the buckets.
     """
     if not row.bucket > 0.0:
         return
@@ -69,11 +69,11 @@ def on_trade(row, windows, market, window_row, buy_share, lots):
         row.bought += part * buy_share
         lots -= part
         if row.bucket - row.filled <= _SLACK:
-            _close(row, windows, market, window_row)
+            _close(row)
 
 
 @hot
-def _close(row, windows, market, window_row):
+def _close(row):
     row.shares[row.done % BUCKETS] = abs(2.0 * row.bought - row.filled) / row.filled
     row.done += 1
     row.filled = row.bought = 0.0
@@ -84,9 +84,9 @@ def _close(row, windows, market, window_row):
         total += row.shares[k]
     row.vpin = total / BUCKETS
     row.rank = np.nan
-    if count_of(windows, market, window_row) >= LEAST_HISTORY:
-        row.rank = mid_rank(windows, market, window_row, row.vpin)
-    push(windows, market, window_row, HISTORY, row.vpin)
+    if row.history.count >= LEAST_HISTORY:
+        row.rank = mid_rank(row.history, row.vpin)
+    push(row.history, row.vpin)
 
 
 @hot

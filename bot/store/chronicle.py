@@ -7,7 +7,7 @@ import numpy as np
 from bot.signals.learning.frozen import Keys
 from bot.signals.state import Signals
 from bot.store.journal import StoreJournal
-from bot.store.learned import LearnedKeeper, Learners
+from bot.store.learned import LearnedKeeper
 from bot.store.signal_steps import SignalSteps
 from bot.store.wall_ledger import WallLedger
 from bot.store.zone_ledger import ZoneLedger
@@ -16,11 +16,8 @@ from bot.store.zone_ledger import ZoneLedger
 class Chronicle:
     """To be made when the arrays hold what the run begins with: what they hold is of earlier runs."""
 
-    def __init__(
-        self, journal: StoreJournal, keys: Keys, signals: Signals, learners: Learners | None
-    ) -> None:
-        self._learners = learners
-        self._learned = None if learners is None else LearnedKeeper(journal, keys, learners)
+    def __init__(self, journal: StoreJournal, keys: Keys, signals: Signals) -> None:
+        self._learned = LearnedKeeper(journal, keys, signals)
         self._walls = WallLedger(journal, keys.markets, signals)
         self._zones = ZoneLedger(journal, keys.markets)
         self._steps = SignalSteps(journal, keys.markets)
@@ -31,9 +28,8 @@ class Chronicle:
         self._ticked = True
         self._steps.look(now_ns, heads, signals)
         self._walls.look(now_ns, signals)
-        if self._learned is not None and self._learners is not None:
-            self._learned.note_changes()
-            self._zones.look(now_ns, self._learners.zones)
+        self._learned.note_changes()
+        self._zones.look(now_ns, signals.zones)
 
     def before_commit(self, now_ns: int, signals: Signals) -> None:
         """The walls that stand, once a tick at most."""
@@ -43,5 +39,4 @@ class Chronicle:
 
     def keep_learned(self, now_ns: int) -> None:
         """Before the commit of a checkpoint."""
-        if self._learned is not None:
-            self._learned.keep(now_ns)
+        self._learned.keep(now_ns)

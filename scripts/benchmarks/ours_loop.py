@@ -212,7 +212,7 @@ def replay(rows: np.ndarray, *, grid: bool = False) -> tuple[float, np.void]:
     venue = new_matching(1, (mine,), report_latency_ns=REPORT_LATENCY_NS)
     state = new_state((mine,), mt=venue)
     if not grid:
-        state.signals.next_grid_ns[:] = FOREVER
+        state.signals.rows["active"] = 0
     trader, bids, asks = np.zeros(1, TRADER), np.zeros(4), np.zeros(4)
     start = time.perf_counter()
     at = 0

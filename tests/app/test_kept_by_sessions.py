@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,39 @@ def test_walls_are_in_the_database_when_the_session_ends(demo_session: Recorded)
     for row in [*made["standing"], *made["ended"]]:
         assert row["stage"] != "candidate"
         assert float(row["near"]) > 0.0
+
+
+def test_what_was_learned_goes_on_without_the_checkpoint(tmp_path: Path) -> None:
+    first = demo(tmp_path, session="paper", symbols=SYMBOLS, duration_s=60.0)
+    names = {row["name"]: row["now_ns"] for row in stored(first.database, "learned")}
+    assert set(names) == {"cards", "zones"}
+    first.database.with_name("checkpoint.npz").unlink()
+    second = demo(tmp_path, session="paper", symbols=SYMBOLS, duration_s=60.0)
+    told = [(what, detail["learner"]) for what, detail in audits(second, 2) if what.startswith("learner")]
+    assert told == [("learner_restored", "cards"), ("learner_restored", "zones")]
+    later = {row["name"]: row["now_ns"] for row in stored(second.database, "learned")}
+    assert all(later[name] > names[name] for name in names)
+
+
+def test_a_damaged_learner_is_a_warning_and_the_session_runs(tmp_path: Path) -> None:
+    first = demo(tmp_path, session="paper", symbols=SYMBOLS, duration_s=20.0)
+    first.database.with_name("checkpoint.npz").unlink()
+    with Database.open(first.database.parent) as database:
+        database.connection.execute("UPDATE learned SET data = x'00' WHERE name = 'cards'")
+    warnings: list[tuple[str, Mapping[str, Any]]] = []
+    second = demo(
+        tmp_path,
+        session="paper",
+        symbols=SYMBOLS,
+        duration_s=20.0,
+        on_warning=lambda what, detail: warnings.append((what, detail)),
+    )
+    assert [(what, detail["learner"]) for what, detail in warnings] == [("learner_ignored", "cards")]
+    assert "learner_ignored" in [what for what, _ in audits(second, 2)]
+    assert second.summary["ticks"] > 0
+    with Database.read(second.database.parent) as database:
+        (row,) = database.query("SELECT run FROM learned WHERE name = 'cards'")
+    assert row["run"] == 2, "the next start has a sound one"
 
 
 def test_the_truth_beside_the_tape_grows_with_it(kept: tuple[SessionResult, Path], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from bot.evaluation.walls import DECISION_S, EARLY_S, End, WallTrack, WallWatch
@@ -24,6 +25,7 @@ class Table:
         row = self.signals.walls[1, 0]
         row["id"], row["side"], row["near"], row["far"] = 7, -1, 1000, 1009
         row["born_ns"], row["peak"], row["quantity"], row["genuineness"] = T0, 100.0, 100.0, 0.5
+        row["decided"] = np.nan
 
     def look(self, *, shown: bool = True, **changes: float) -> Table:
         for name, value in changes.items():
@@ -83,11 +85,20 @@ def test_a_wall_that_is_there_at_the_end_is_open(table):
     assert track.last_ns == T0 + 2 * S
 
 
-def test_genuineness_is_kept_from_when_a_decision_would_be_due(table):
-    table.look(stage=WallStage.TESTED, near_s=DECISION_S - 0.5, genuineness=0.5)
-    table.look(near_s=DECISION_S + 0.5, genuineness=0.7)
-    track = table.look(near_s=DECISION_S + 2.5, genuineness=0.9).only()
+def test_genuineness_is_kept_from_when_a_decision_was_due(table):
+    table.look(stage=WallStage.TESTED, near_s=1.0, genuineness=0.5)
+    table.look(near_s=3.0, decided=0.7, genuineness=0.8)  # it was due a second ago
+    track = table.look(near_s=5.0, genuineness=0.9).only()
     assert (track.at_decision, track.genuineness) == (0.7, 0.9)
+
+
+@pytest.mark.parametrize(("near_s", "known"), [(DECISION_S, True), (DECISION_S - 0.5, False)])
+def test_a_wall_that_ends_between_two_looks_tells_what_was_decided_and_not_how_it_ended(table, near_s, known):
+    table.look(stage=WallStage.TESTED, near_s=1.0)
+    row = table.signals.ended[1, 7 % ENDED_WALLS]
+    row["near_s"], row["decided"] = near_s, 0.6
+    at_decision = table.ends(WallEnd.PULLED).only().at_decision
+    assert at_decision == 0.6 if known else math.isnan(at_decision)
 
 
 def test_genuineness_is_kept_from_before_any_approach_at_a_fixed_age(table):

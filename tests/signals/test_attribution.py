@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.signals.attribution import (
+    ATTRIBUTION,
+    KEPT_NS,
     PLACES,
     TOLERANCE_NS,
     forget,
-    is_waiting,
-    new_attribution,
     on_trade,
     take_executed,
 )
@@ -23,28 +23,25 @@ NOW = 1_700_000_000_000_000_000
 
 @pytest.fixture
 def row() -> np.void:
-    return new_attribution(1)[0]
+    return np.zeros(1, ATTRIBUTION)[0]
 
 
 def test_what_traded_at_a_price_is_told_once(row):
     on_trade(row, ASK, 1000, 3.0, NOW)
     on_trade(row, ASK, 1000, 4.0, NOW + 1)
-    assert is_waiting(row, 1000)
     assert take_executed(row, ASK, 1000, NOW + 2) == 7.0
-    assert not is_waiting(row, 1000)
     assert take_executed(row, ASK, 1000, NOW + 3) == 0.0
 
 
 def test_sides_and_prices_do_not_mix(row):
     on_trade(row, ASK, 1000, 3.0, NOW)
     on_trade(row, BID, 1000, 5.0, NOW)
-    on_trade(row, ASK, 2024, 7.0, NOW)  # shares the filter's bit
+    on_trade(row, ASK, 2024, 7.0, NOW)
     assert take_executed(row, ASK, 1001, NOW) == 0.0
     assert take_executed(row, BID, 1000, NOW) == 5.0
-    assert is_waiting(row, 1000)
     assert take_executed(row, ASK, 2024, NOW) == 7.0
     assert take_executed(row, ASK, 1000, NOW) == 3.0
-    assert not row["marks"].any()
+    assert row["count"] == 0
 
 
 def test_a_trade_later_than_the_update_waits_for_one_more_and_is_then_unmatched(row):
@@ -56,7 +53,7 @@ def test_a_trade_later_than_the_update_waits_for_one_more_and_is_then_unmatched(
     on_trade(row, BID, 50, 4.0, NOW + 9 * TOLERANCE_NS)
     assert take_executed(row, BID, 50, NOW) == take_executed(row, BID, 50, NOW + 1) == 0.0
     assert row["unmatched"] == 4.0
-    assert not is_waiting(row, 50)
+    assert row["count"] == 0
 
 
 def test_a_full_table_gives_up_its_oldest(row):
@@ -73,7 +70,14 @@ def test_nothing_is_matched_across_a_seam(row):
     on_trade(row, ASK, 2, 2.0, NOW)
     forget(row)
     assert (row["count"], row["unmatched"]) == (0, 3.0)
-    assert not row["marks"].any()
+
+
+def test_a_trade_explains_no_update_that_comes_much_later(row):
+    on_trade(row, BID, 10, 2.0, NOW)
+    on_trade(row, BID, 11, 4.0, NOW)
+    assert take_executed(row, BID, 10, NOW + KEPT_NS) == 2.0
+    assert take_executed(row, BID, 11, NOW + KEPT_NS + 1) == 0.0
+    assert (row["count"], row["unmatched"]) == (0, 4.0)
 
 
 STEPS = st.lists(
@@ -84,15 +88,13 @@ STEPS = st.lists(
 
 @settings(max_examples=60)
 @given(STEPS)
-def test_it_equals_a_dictionary_and_the_filter_never_hides_anything(steps):
-    row, plain = new_attribution(1)[0], {}
+def test_it_equals_a_dictionary(steps):
+    row, plain = np.zeros(1, ATTRIBUTION)[0], {}
     for is_trade, side, tick, lots in steps:
         if is_trade:
             on_trade(row, np.int64(side), tick, float(lots), NOW)
             plain[side, tick] = plain.get((side, tick), 0.0) + lots
         else:
             assert take_executed(row, np.int64(side), tick, NOW) == plain.pop((side, tick), 0.0)
-        for _, waits in plain:
-            assert is_waiting(row, waits)
     assert row["count"] == len(plain)
     assert row["unmatched"] == 0.0

@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.enums import Agreement
 from bot.signals import cards
-from bot.signals.registry import CARDS, OFI, TFI, card_names
+from bot.signals.registry import CARDS, OFI_INT, TFI, card_names
 from bot.signals.state import AWAKE, PROBABILITY, new_signals
 from tests.signals.plain_cards import PlainCards
 from tests.signals.worlds import NS_PER_S, T0, give_sigma, one_market
@@ -72,7 +72,7 @@ def test_every_reading_equals_the_plain_twin_over_a_random_history(seed):
         sig.grid["second"] = now_s
         sig.mids[0, now_s % sig.mids.shape[1]] = mid
         sig.grid["bad_seconds"] = (1 << gaps) - 1 << 3
-        cards.read(sig, 0, T0 + now_s * NS_PER_S, age_s)
+        cards.read(sig.rows[0], sig.learning.rows[0], T0 + now_s * NS_PER_S, age_s)
         windows, readings, composites = twin.read(
             raw, mid, now_s, age_s, min(gaps, 57) / 60, [3.0, 6.0, 12.0]
         )
@@ -105,7 +105,7 @@ def test_bounds_hold_for_extreme_raw_values():
     rng = np.random.default_rng(5)
     for step in range(80):
         sig.raw[0] = rng.choice([-1e30, -1.0, 0.0, 1e-30, 1.0, 1e30], size=sig.raw[0].shape)
-        cards.read(sig, 0, T0 + step * 10 * NS_PER_S, 0.0)
+        cards.read(sig.rows[0], sig.learning.rows[0], T0 + step * 10 * NS_PER_S, 0.0)
         for block in (sig.cards, sig.composites):
             assert (np.abs(block["score"]) <= 1).all()
             for name in ("strength", "confidence", "agreement", "coverage"):
@@ -119,7 +119,7 @@ def test_turning_every_raw_value_around_turns_every_score_around():
         raw = rng.normal(size=there.raw[0].shape)
         there.raw[0], back.raw[0] = raw, -raw
         for sig in (there, back):
-            cards.read(sig, 0, T0 + step * 10 * NS_PER_S, 0.0)
+            cards.read(sig.rows[0], sig.learning.rows[0], T0 + step * 10 * NS_PER_S, 0.0)
         for block in ("cards", "composites"):
             a, b = getattr(there, block), getattr(back, block)
             for name in ("score", "direction"):
@@ -134,9 +134,9 @@ def test_what_is_mostly_zero_is_not_blown_up_by_its_own_scale():
     wall = card_names().index("wall")
     sig.raw[0] = 0.0
     for step in range(400):
-        cards.read(sig, 0, T0 + step * 10 * NS_PER_S, 0.0)
+        cards.read(sig.rows[0], sig.learning.rows[0], T0 + step * 10 * NS_PER_S, 0.0)
     sig.raw[0] = 0.03
-    cards.read(sig, 0, T0 + 4_000 * NS_PER_S, 0.0)
+    cards.read(sig.rows[0], sig.learning.rows[0], T0 + 4_000 * NS_PER_S, 0.0)
     assert sig.scores[0, wall, 0] == pytest.approx(np.tanh(0.05))
 
 
@@ -157,11 +157,10 @@ def test_cards_sleep_without_a_book_and_speak_with_one():
     for name in ("ob_near", "ob_deep", "queue", "micro", "thin", "tfi"):
         assert scores[name] > 0, name
     assert scores["wall"] == 0.0
-    assert scores["ofi"] < 0  # the ask touch has been growing
+    assert np.isnan(scores["oi"])  # nobody told it
     market.heads["synced"] = 0
     emit_at(market, now + 10 * NS_PER_S)
-    asleep = np.isnan(market.sig.cards["score"][0, :, 0])
-    assert [n for n, gone in zip(card_names(), asleep, strict=True) if not gone] == ["tfi"]
+    assert np.isnan(market.sig.cards["score"]).all()
 
 
 def test_a_level_is_averaged_over_its_windows_by_time():
@@ -187,5 +186,5 @@ def emit_at(market, now_ns):
 
 
 def test_levels_come_before_flows_in_the_registry():
-    assert card_names()[OFI:] == ("ofi", "tfi")
+    assert card_names()[OFI_INT:] == ("ofi_int", "tfi")
     assert len(CARDS) - 1 == TFI

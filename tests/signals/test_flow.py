@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.signals.decay import TAUS_S
-from bot.signals.flow import age_quotes, age_trades, on_reset, on_trade
+from bot.signals.flow import age_quotes, age_trades, on_trade
+from bot.signals.inputs import on_reset
 from bot.signals.raw import flow_imbalance, trade_imbalance
 from tests import reference
 from tests.signals.worlds import NS_PER_S, T0, ladder_of, one_market
@@ -43,7 +44,7 @@ def test_order_flow_sums_equal_the_sum_over_all_quotes(quotes):
         count = reference.ew_sum(times, [1.0] * len(seen), tau, end)
         assert row["depth"][k] == pytest.approx(depth, rel=1e-6)
         if count > 1e-6:
-            assert flow_imbalance(market.sig, 0, k) == pytest.approx(
+            assert flow_imbalance(market.sig.flow[0], k) == pytest.approx(
                 want / (depth / count), rel=1e-5, abs=1e-6
             )
 
@@ -63,7 +64,9 @@ def test_trade_imbalance_equals_the_sum_over_all_trades(gaps, data):
     age_trades(market.sig.flow[0], later)
     for k, tau in enumerate(TAUS_S):
         want = reference.trade_imbalance(trades, tau, (later - T0) / NS_PER_S)
-        assert trade_imbalance(market.sig, market.heads, 0, k, later) == pytest.approx(want, rel=1e-9)
+        assert trade_imbalance(market.sig.flow[0], market.heads["trade_ns"][0], k, later) == pytest.approx(
+            want, rel=1e-9
+        )
     assert market.sig.flow["cvd"][0] == sum(q * s for _, q, s in trades)
 
 
@@ -72,14 +75,14 @@ def test_trade_imbalance_is_unknown_after_five_taus_without_a_trade():
     market.trade(1, 100, 5.0, T0)
     for k, tau in enumerate(TAUS_S):
         quiet = T0 + int(5 * tau * NS_PER_S)
-        assert trade_imbalance(market.sig, market.heads, 0, k, quiet) == 1.0
-        assert math.isnan(trade_imbalance(market.sig, market.heads, 0, k, quiet + 1))
+        assert trade_imbalance(market.sig.flow[0], market.heads["trade_ns"][0], k, quiet) == 1.0
+        assert math.isnan(trade_imbalance(market.sig.flow[0], market.heads["trade_ns"][0], k, quiet + 1))
 
 
 def test_nothing_is_concluded_across_a_reset():
     market = one_market()
     market.touch(ladder_of({99: 5}, {101: 5}), T0)
-    on_reset(market.sig, 0)
+    on_reset(market.sig.rows[0], market.sig.pairs, T0)
     market.touch(ladder_of({199: 50}, {201: 1}), T0)
     assert not market.sig.flow["ofi"].any()
     market.touch(ladder_of({199: 53}, {201: 1}), T0)

@@ -16,7 +16,7 @@ from bot.signals.grid import (
     sigma_1s_bps,
 )
 from bot.signals.rolling import median_of
-from bot.signals.state import ASK_DEPTH, BID_DEPTH, GRID_NS, MAX_SILENCE_NS, MINUTE_LOTS, SPREAD
+from bot.signals.state import BID_DEPTH, GRID_NS, MAX_SILENCE_NS, SPREAD
 from tests import reference
 from tests.signals.worlds import NS_PER_MS, NS_PER_S, T0, OneMarket, assert_same_state, one_market
 
@@ -78,7 +78,7 @@ def test_a_thin_side_is_what_the_slow_reference_says():
         samples.append([bid * len(DEPTHS), ask * len(DEPTHS)])
         states.append((float(market.sig.grid["thin_ratio"][0]), int(market.sig.grid["thin"][0])))
     # the state after step i covers samples 0 to i-1; medians are those of the thick book
-    assert median_of(market.sig.bands, 0, BID_DEPTH) == pytest.approx(21 * len(DEPTHS), rel=0.1)
+    assert median_of(market.sig.bands[0, BID_DEPTH]) == pytest.approx(21 * len(DEPTHS), rel=0.1)
     want = reference.thin_side(samples[:-1], 0.25, med_bid=21 * len(DEPTHS), med_ask=21 * len(DEPTHS))
     assert [s for _, s in states[1:]] == [w["state"] for w in want]
     assert {s for _, s in states} == {-1, 0, 1}
@@ -99,20 +99,22 @@ def test_volatility_and_medians_equal_plain_python_over_a_random_walk():
     for second in sorted(sampled)[1:]:
         move = 1e4 * (sampled[second] / sampled[second - 1] - 1)
         square, weight = fade * square + move * move, fade * weight + 1
-    assert sigma_1s_bps(market.sig, 0) == pytest.approx(math.sqrt(square / weight), rel=1e-9)
+    assert sigma_1s_bps(market.sig.grid[0]) == pytest.approx(math.sqrt(square / weight), rel=1e-9)
 
     # 700 s are 23 returns of the scalp horizon's cycle at most, fewer than the 30 it takes
-    assert horizon_sigma_bps(market.sig, 0, 0) == pytest.approx(
-        sigma_1s_bps(market.sig, 0) * math.sqrt(60), rel=1e-12
+    assert horizon_sigma_bps(market.sig.grid[0], 0) == pytest.approx(
+        sigma_1s_bps(market.sig.grid[0]) * math.sqrt(60), rel=1e-12
     )
-    assert horizon_move_bps(market.sig, 0, 0) == pytest.approx(0.8 * horizon_sigma_bps(market.sig, 0, 0))
+    assert horizon_move_bps(market.sig.grid[0], 0) == pytest.approx(
+        0.8 * horizon_sigma_bps(market.sig.grid[0], 0)
+    )
     want = 1e4 * (sampled[last] / sampled[last - 60] - 1)
-    assert return_bps(market.sig, 0, last, 60) == pytest.approx(want, abs=1e-9)
+    assert return_bps(market.sig.mids[0], last, 60) == pytest.approx(want, abs=1e-9)
     recent = [sampled[last - back] for back in range(30)]
-    assert mid_extremes(market.sig, 0, 30) == (min(recent), max(recent))
+    assert mid_extremes(market.sig.mids[0], market.sig.grid["second"][0], 30) == (min(recent), max(recent))
 
     spreads = [1e4 * 2 / sampled[s] for s in sorted(sampled)[-600:]]
-    assert median_of(market.sig.bands, 0, SPREAD) == pytest.approx(float(np.median(spreads)), rel=1e-12)
+    assert median_of(market.sig.bands[0, SPREAD]) == pytest.approx(float(np.median(spreads)), rel=1e-12)
 
 
 def test_a_horizon_has_its_own_volatility_after_thirty_of_its_cycles():
@@ -126,8 +128,8 @@ def test_a_horizon_has_its_own_volatility_after_thirty_of_its_cycles():
             move = 1e4 * (sampled[second] / sampled[second - 60] - 1)
             square, moved = fade * square + move * move, fade * moved + abs(move)
             weight = fade * weight + 1
-    assert horizon_sigma_bps(market.sig, 0, 0) == pytest.approx(math.sqrt(square / weight), rel=1e-9)
-    assert horizon_move_bps(market.sig, 0, 0) == pytest.approx(moved / weight, rel=1e-9)
+    assert horizon_sigma_bps(market.sig.grid[0], 0) == pytest.approx(math.sqrt(square / weight), rel=1e-9)
+    assert horizon_move_bps(market.sig.grid[0], 0) == pytest.approx(moved / weight, rel=1e-9)
 
 
 def test_minutes_hold_what_was_traded_in_them():
@@ -139,20 +141,19 @@ def test_minutes_hold_what_was_traded_in_them():
         lots[(T0 // NS_PER_S + second) // 60 - T0 // NS_PER_S // 60].append(second)
     market.grid(T0 + 150 * NS_PER_S)
     full = [float(sum(lots[m])) for m in sorted(lots) if lots[m] and lots[m][-1] != 149]
-    assert sorted(full) == sorted(market.sig.bands.samples[0, MINUTE_LOTS, 0, : len(full)].tolist())
+    assert sorted(full) == sorted(market.sig.minute_lots[0]["arrived"][: len(full)].tolist())
 
 
 def test_a_book_that_is_not_usable_makes_no_samples():
     market = one_market()
     market.book(*book_around(MID, 5.0, 5.0), T0)
     market.grid(T0 + 100 * NS_PER_S)
-    held = market.sig.bands.places.copy()
+    held = market.sig.bands["count"].copy()
     market.heads["synced"] = 0
     market.grid(T0 + 110 * NS_PER_S)
-    np.testing.assert_array_equal(
-        market.sig.bands.places[0, [SPREAD, BID_DEPTH, ASK_DEPTH]], held[0, [SPREAD, BID_DEPTH, ASK_DEPTH]]
-    )
-    assert math.isnan(return_bps(market.sig, 0, int(market.sig.grid["second"][0]), 60))
+    assert held.all()
+    np.testing.assert_array_equal(market.sig.bands["count"], held)
+    assert math.isnan(return_bps(market.sig.mids[0], int(market.sig.grid["second"][0]), 60))
     assert int(market.sig.grid["bad_seconds"][0]).bit_count() == 10
 
 
@@ -163,7 +164,7 @@ def test_a_long_silence_leaves_nothing_that_passes_for_recent():
     assert after - T0 > MAX_SILENCE_NS
     market.grid(after)
     market.book(*book_around(2 * MID, 5.0, 5.0), after + 1)
-    sigma = sigma_1s_bps(market.sig, 0)
+    sigma = sigma_1s_bps(market.sig.grid[0])
     market.grid(after + 100 * NS_PER_S)
-    assert sigma_1s_bps(market.sig, 0) < sigma
-    assert mid_extremes(market.sig, 0, 30) == (2 * MID, 2 * MID)
+    assert sigma_1s_bps(market.sig.grid[0]) < sigma
+    assert mid_extremes(market.sig.mids[0], market.sig.grid["second"][0], 30) == (2 * MID, 2 * MID)

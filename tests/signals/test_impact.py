@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.signals import impact
-from bot.signals.impact import BIN_FADE, HISTORY, LEAST_HISTORY
-from bot.signals.rolling import new_windows
+from bot.signals.impact import BIN_FADE, LEAST_HISTORY
 from tests import reference
 
 TRADES = st.lists(st.tuples(st.sampled_from([1, -1, 0]), st.integers(1, 40)), max_size=4)
@@ -24,7 +23,7 @@ MID = st.one_of(st.integers(990, 1_010), st.none())
     st.sampled_from([0, LEAST_HISTORY - 2, LEAST_HISTORY + 10]),
 )
 def test_each_bin_is_judged_by_the_bins_before_it(bins, known):
-    row, windows = impact.new_impact(1)[0], new_windows(1, 1, HISTORY)
+    row = impact.new_impact(1)[0]
     rng = np.random.default_rng(known)
     past = [float(v) for v in rng.integers(-60, 60, known)]
     bins = [([(1 if v > 0 else -1, abs(v))], 1_000 + k % 2) for k, v in enumerate(past)] + bins
@@ -34,7 +33,7 @@ def test_each_bin_is_judged_by_the_bins_before_it(bins, known):
     for trades, mid in bins:
         for side, lots in trades:
             impact.on_trade(row, side, float(lots))
-        impact.close_bin(row, windows, 0, 0, math.nan if mid is None else float(mid))
+        impact.close_bin(row, math.nan if mid is None else float(mid))
         if mid is None or before is None:
             assert math.isnan(row["absorbed"])
         else:
@@ -57,19 +56,19 @@ def test_each_bin_is_judged_by_the_bins_before_it(bins, known):
 
 
 def test_selling_that_does_not_move_the_price_is_bullish():
-    row, windows = impact.new_impact(1)[0], new_windows(1, 1, HISTORY)
+    row = impact.new_impact(1)[0]
     mid = 100_000.0
-    impact.close_bin(row, windows, 0, 0, mid)
+    impact.close_bin(row, mid)
     for k in range(LEAST_HISTORY):
         side = 1 if k % 2 else -1
         impact.on_trade(row, side, 10.0)
         mid *= math.exp(side * 2e-4)
-        impact.close_bin(row, windows, 0, 0, mid)
+        impact.close_bin(row, mid)
     impact.on_trade(row, -1, 30.0)
-    impact.close_bin(row, windows, 0, 0, mid)
+    impact.close_bin(row, mid)
     assert row["absorbed"] == 1.0
     impact.on_trade(row, 1, 30.0)
-    impact.close_bin(row, windows, 0, 0, mid * math.exp(3e-4))
+    impact.close_bin(row, mid * math.exp(3e-4))
     # lambda is about 30 x 20 / (30 x 100 + 900) by now, so 4.6 bps were to be expected
     assert row["absorbed"] == pytest.approx(-(1 - 3 / 4.6), abs=0.02)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.signals import reach
-from bot.signals.rolling import new_windows
+from bot.signals.rolling import window_of
 from tests import reference
 from tests.signals.worlds import ladder_of
 
@@ -72,14 +72,14 @@ def test_the_usual_volume_of_a_steady_flow_is_ten_seconds_of_it(lots_per_s, seco
 
 
 def test_a_vacuum_is_half_as_far_again_as_usual():
-    windows = new_windows(1, reach.ROWS, reach.SECONDS)
+    up, down = np.zeros(2, window_of(reach.SECONDS))
     for second in range(reach.LEAST_SECONDS):
-        assert not reach.is_vacuum(windows, 0, reach.UP, 6.0 + 0.5 * (second % 3))
-    assert not reach.is_vacuum(windows, 0, reach.UP, 9.7)  # 1.5 times the median of 6.5 is 9.75
-    assert reach.is_vacuum(windows, 0, reach.UP, 9.8)
-    assert reach.is_vacuum(windows, 0, reach.UP, math.inf)
-    assert not reach.is_vacuum(windows, 0, reach.UP, math.nan)
-    assert not reach.is_vacuum(windows, 0, reach.DOWN, 9.8)  # its own median is not known
+        assert not reach.is_vacuum(up, 6.0 + 0.5 * (second % 3))
+    assert not reach.is_vacuum(up, 9.7)  # 1.5 times the median of 6.5 is 9.75
+    assert reach.is_vacuum(up, 9.8)
+    assert reach.is_vacuum(up, math.inf)
+    assert not reach.is_vacuum(up, math.nan)
+    assert not reach.is_vacuum(down, 9.8)  # its own median is not known
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from bot.core.units import NS_PER_MS
 from bot.signals import resiliency
 from bot.signals.resiliency import CENSOR_S, SHOCKS, TAU_S
-from bot.signals.rolling import new_windows
 from tests import reference
 from tests.signals.worlds import NS_PER_S, T0
 
@@ -35,7 +34,8 @@ def fed(changes, resets=()):
         now += gap
         if k in resets:
             resiliency.on_reset(row)
-        resiliency.on_change(row, now, side, tick, float(before), float(after), float(executed), in_band)
+        if in_band:
+            resiliency.on_change(row, now, side, tick, float(before), float(after), float(executed))
         if in_band:
             seen.append((k, now, side, tick, reference.attribute_level(before, after, executed)))
     resiliency.age(row, now)
@@ -119,11 +119,11 @@ def test_replacements_are_cancellations_that_soon_come_back_nearby(changes, rese
 )
 def test_a_replacement_is_soon_near_and_of_about_the_size(after_ms, ticks, lots, replaced):
     row = resiliency.new_resiliency(1)[0]
-    resiliency.on_change(row, T0, 0, 100, 20.0, 0.0, 0.0, True)
+    resiliency.on_change(row, T0, 0, 100, 20.0, 0.0, 0.0)
     now = T0 + after_ms * NS_PER_MS
-    resiliency.on_change(row, now, 1, 100 + ticks, 0.0, lots, 0.0, True)  # the other side's never counts
-    resiliency.on_change(row, now, 0, 100 + ticks, 0.0, lots, 0.0, True)
-    resiliency.on_change(row, now, 0, 100 + ticks, 0.0, lots, 0.0, True)  # once only
+    resiliency.on_change(row, now, 1, 100 + ticks, 0.0, lots, 0.0)  # the other side's never counts
+    resiliency.on_change(row, now, 0, 100 + ticks, 0.0, lots, 0.0)
+    resiliency.on_change(row, now, 0, 100 + ticks, 0.0, lots, 0.0)  # once only
     assert resiliency.replace_rate(row, 0) == pytest.approx(replaced / math.exp(-after_ms / 30_000))
 
 
@@ -152,44 +152,44 @@ def slow_half_lives(depths, taken):
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=5, max_size=60), st.integers(0, 1))
 def test_half_lives_equal_a_plain_search(points, side):
-    row, windows = resiliency.new_resiliency(1)[0], new_windows(1, resiliency.ROWS, SHOCKS)
+    row = resiliency.new_resiliency(1)[0]
     taken, depths, total = [], [float(d) for d, _ in points], 0
     for k, (depth, hit) in enumerate(points):
         now = T0 + k * 250 * NS_PER_MS
         if hit:
-            resiliency.on_change(row, now, side, 100, 1.0, 0.0, 1.0, True)
+            resiliency.on_change(row, now, side, 100, 1.0, 0.0, 1.0)
         total += hit
         taken.append(total)
-        resiliency.on_depth(row, windows, 0, 0, side, now, float(depth))
+        resiliency.on_depth(row, side, now, float(depth))
     found = slow_half_lives(depths, taken)[-SHOCKS:]
-    assert windows.places[0, side, 0] == len(found)
-    got = resiliency.half_life_s(windows, 0, 0, side)
+    assert row["shocks"][side]["count"] == len(found)
+    got = resiliency.half_life_s(row, side)
     assert got == pytest.approx(float(np.median(found))) if found else math.isnan(got)
 
 
 def test_a_side_that_never_recovers_is_counted_as_a_minute_and_a_reset_forgets_the_shock():
-    row, windows = resiliency.new_resiliency(1)[0], new_windows(1, resiliency.ROWS, SHOCKS)
+    row = resiliency.new_resiliency(1)[0]
     now = T0
     depths = [100.0] * 8 + [10.0] * 241
     for k, depth in enumerate(depths):
         if k == 8:
-            resiliency.on_change(row, now, 0, 100, 90.0, 0.0, 90.0, True)
-        resiliency.on_depth(row, windows, 0, 0, 0, now, depth)
+            resiliency.on_change(row, now, 0, 100, 90.0, 0.0, 90.0)
+        resiliency.on_depth(row, 0, now, depth)
         now += 250 * NS_PER_MS
-    assert resiliency.half_life_s(windows, 0, 0, 0) == CENSOR_S
+    assert resiliency.half_life_s(row, 0) == CENSOR_S
     for depth in [100.0] * 8 + [10.0]:
-        resiliency.on_change(row, now, 0, 100, 1.0, 0.0, 1.0, True)
-        resiliency.on_depth(row, windows, 0, 0, 0, now, depth)
+        resiliency.on_change(row, now, 0, 100, 1.0, 0.0, 1.0)
+        resiliency.on_depth(row, 0, now, depth)
         now += 250 * NS_PER_MS
     assert row["shock_ns"][0] != 0
     resiliency.on_reset(row)
     assert row["shock_ns"][0] == 0
-    resiliency.on_depth(row, windows, 0, 0, 0, now, 1.0)  # far below, but nothing is compared across the seam
+    resiliency.on_depth(row, 0, now, 1.0)  # far below, but nothing is compared across the seam
     assert row["shock_ns"][0] == 0
 
 
 def test_a_fall_without_executions_is_no_shock():
-    row, windows = resiliency.new_resiliency(1)[0], new_windows(1, resiliency.ROWS, SHOCKS)
+    row = resiliency.new_resiliency(1)[0]
     for k, depth in enumerate([100.0] * 5 + [20.0] * 5):
-        resiliency.on_depth(row, windows, 0, 0, 1, T0 + k * 250 * NS_PER_MS, depth)
+        resiliency.on_depth(row, 1, T0 + k * 250 * NS_PER_MS, depth)
     assert row["shock_ns"][1] == 0

@@ -139,7 +139,7 @@ def test_a_cold_market_has_a_view_with_nothing_to_say():
 
 
 def block_of(sig):
-    return np.concatenate(Readings(sig).of(0))
+    return Readings(sig).of(0).copy()
 
 
 def test_the_reading_block_holds_every_figure_of_an_emission(market):

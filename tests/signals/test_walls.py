@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -11,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.market import book as ladder
-from bot.market.book import ASK, BID
-from bot.signals import attribution, walls
-from bot.signals.flow import on_reset
+from bot.market.book import ASK, BID, Books
+from bot.signals import resting, walls
 from bot.signals.state import BUCKETS, WALL, WALLS, new_signals
-from bot.signals.walls import WallEnd, WallStage, candidates, genuineness, ledger
+from bot.signals.walls import WallEnd, WallStage, candidates, feed, genuineness, ledger
 from tests import reference
 from tests.signals.worlds import NS_PER_MS, NS_PER_S, T0, Levels, OneMarket, ladder_of, one_market
 
@@ -54,7 +52,7 @@ def test_new_walls_are_exactly_the_buckets_that_stand_out(ordinary, large):
     market = one_market()
     market.books = ladder_of({MID - 7: 1.0}, asks)
     assert (MID - 7 + min(asks)) / 2 == MID
-    walls.scan(market.sig, market.books, 0, T0)
+    walls.scan(market.sig.rows[0], market.books, np.int64(0), T0)
     found = market.sig.walls[0, : market.sig.grid["walls"][0]]
     want = []
     for k, q in enumerate(sizes):
@@ -127,12 +125,12 @@ def test_what_is_always_large_at_a_distance_is_no_wall_there():
     sizes[:40] = [200.0 if k == FAR_K else 10.0 for k in range(40)]
     for _ in range(candidates.SHELF_LEAST):
         candidates.learn_shelf(market.sig.grid[0], ASK, sizes, np.int64(40))
-    walls.scan(market.sig, market.books, 0, T0)
+    walls.scan(market.sig.rows[0], market.books, np.int64(0), T0)
     assert market.sig.grid["walls"][0] == 0
     # twice as usual is not enough, thrice is
     for lots, found in ((400.0, 0), (600.0, 1)):
         market.books = ladder_of({MID - 7: 1.0}, shelf | {(first + FAR_K) * WIDTH + 7: lots})
-        walls.scan(market.sig, market.books, 0, T0)
+        walls.scan(market.sig.rows[0], market.books, np.int64(0), T0)
         assert market.sig.grid["walls"][0] == found
 
 
@@ -155,38 +153,30 @@ FAR_K, NEAR_K = 12, 3
 QUIET = 10.0  # lots in the wall's bucket without it
 
 
-@dataclass
 class Watched(OneMarket):
     """A market whose every level change and trade the ledger sees, as the engine lets it."""
 
-    waiting: np.void = field(default_factory=lambda: attribution.new_attribution(1)[0])
-    now_ns: int = T0
-    mid: float = float(MID)
+    now_ns = T0
 
     def book(self, bids: Levels, asks: Levels, now_ns: int) -> None:
         self.now_ns = now_ns
         super().book(bids, asks, now_ns)
-        self.mid = 0.5 * (max(bids) + min(asks))
-        walls.on_commit(self.sig.walls[0], self.sig.grid[0], self.mid)
+
+    def touch(self, books: Books, now_ns: int) -> None:
+        bid, ask = (ladder.best_tick(books, 0, side) for side in (BID, ASK))
+        walls.on_commit(self.sig.rows[0], 0.5 * (bid + ask))
+        super().touch(books, now_ns)
 
     def trade(self, side: int, tick: int, lots: float, now_ns: int) -> None:
-        self.grid(now_ns)
-        self.sig.flow["minute_lots"] += lots
-        book_side = ASK if side > 0 else BID
-        if walls.wall_at(self.sig.grid[0], book_side, tick):
-            lots = walls.on_trade(self.sig.walls[0], self.sig.grid[0], self.mid, side, tick, lots, now_ns)
-        if lots > 0.0:
-            attribution.on_trade(self.waiting, book_side, tick, lots, now_ns)
+        super().trade(side, tick, lots, now_ns)
+        resting.on_print(self.sig.rows[0], np.int64(side), tick, lots, now_ns, now_ns)
 
     def _set(self, side: int, tick: int, lots: float) -> None:
         before = ladder.lots_at(self.books, 0, side, tick)
         super()._set(side, tick, lots)
-        if before == lots:
-            return
-        executed = attribution.take_executed(self.waiting, side, tick, self.now_ns)
-        if walls.wall_at(self.sig.grid[0], side, tick):
-            table, grid = self.sig.walls[0], self.sig.grid[0]
-            walls.on_change(table, grid, self.mid, side, tick, before, lots, executed, self.now_ns)
+        if before != lots:
+            now_ns = self.now_ns
+            resting.on_level(self.sig.rows[0], side, tick, float(before), float(lots), now_ns, now_ns)
 
 
 class Street:
@@ -217,6 +207,12 @@ class Street:
     @property
     def walls(self) -> np.ndarray:
         return self.market.sig.walls[0, : self.market.sig.grid["walls"][0]]
+
+    @property
+    def waiting(self) -> dict[int, float]:
+        """Lots at a tick that traded and the book has not shown yet."""
+        row = self.market.sig.attribution[0]
+        return {int(w["tick"]): float(w["lots"]) for w in row["waiting"][: row["count"]]}
 
     @property
     def ended(self) -> np.ndarray:
@@ -336,7 +332,7 @@ def test_a_wall_the_price_runs_away_from_has_moved(street):
 
 def test_a_reset_drops_walls_without_a_label_and_ids_are_never_used_again(street):
     street.step({FAR_K: 200.0}, 6)
-    on_reset(street.market.sig, 0)
+    walls.drop_walls(street.market.sig.rows[0])
     assert not len(street.walls)
     assert not len(street.ended)
     street.step({FAR_K: 200.0}, 6)
@@ -354,24 +350,6 @@ def test_a_wall_is_as_large_as_its_ticks_at_every_moment(street):
     assert (wall["born_lots"], wall["peak"], wall["grown"], wall["cancelled"]) == (200.0, 260.0, 80.0, 40.0)
 
 
-def test_what_the_ledger_was_not_told_is_taken_in_by_the_next_look():
-    plain = one_market()
-    bids, asks = ({MID - s * 5 + -s * k * WIDTH: 10.0 for k in range(40)} for s in (1, -1))
-    for second in range(12):
-        lots = 200.0 if second < 6 else 150.0
-        now = T0 + second * NS_PER_S + 100 * NS_PER_MS
-        plain.book(bids, asks | {MID + 5 + NEAR_K * WIDTH: lots}, now)
-        if second == 5:
-            plain.trade(1, MID + 5 + NEAR_K * WIDTH, 30.0, now + 1)
-    wall = plain.sig.walls[0, 0]
-    assert (wall["quantity"], wall["executed"], wall["cancelled"], wall["pending"]) == (
-        150.0,
-        30.0,
-        20.0,
-        0.0,
-    )
-
-
 def test_a_trade_told_after_the_book_showed_it_was_no_cancellation(street):
     street.step({NEAR_K: 200.0}, 6)
     street.step({NEAR_K: 120.0})
@@ -380,15 +358,31 @@ def test_a_trade_told_after_the_book_showed_it_was_no_cancellation(street):
     street.market.trade(1, tick, 50.0, now + 100 * NS_PER_MS)
     street.market.trade(1, tick, 40.0, now + 200 * NS_PER_MS)
     (wall,) = street.walls
-    assert (wall["executed"], wall["cancelled"], wall["cancelled_near"], wall["pending"]) == (
-        90.0,
-        0.0,
-        0.0,
-        10.0,
-    )
+    assert (wall["executed"], wall["cancelled"], wall["cancelled_near"]) == (90.0, 0.0, 0.0)
+    assert street.waiting == {tick: 10.0}
     street.step({NEAR_K: 110.0})
     (wall,) = street.walls
-    assert (wall["executed"], wall["added"], wall["cancelled"], wall["pending"]) == (90.0, 0.0, 0.0, 0.0)
+    assert (wall["executed"], wall["added"], wall["cancelled"]) == (90.0, 0.0, 0.0)
+    assert not street.waiting
+
+
+def test_only_prints_at_walls_wait_for_the_book_and_no_longer_than_the_wall_lives(street):
+    street.step({NEAR_K: 200.0}, 6)
+    tick = MID + 5 + NEAR_K * WIDTH
+    street.trade(NEAR_K - 1, 3.0)
+    street.trade(NEAR_K, 4.0, side=-1)
+    assert not street.waiting
+    street.trade(NEAR_K, 4.0)
+    assert street.waiting == {tick: 4.0}
+    # it never shows; the wall stops standing out, and another one at the same price starts anew
+    street.step(dict.fromkeys(range(40), 180.0) | {NEAR_K: 200.0}, 8)
+    assert not len(street.walls)
+    assert not street.waiting
+    assert street.market.sig.attribution["unmatched"][0] == 4.0
+    street.step({NEAR_K: 200.0}, 6)
+    street.trade(NEAR_K, 4.0)
+    walls.drop_walls(street.market.sig.rows[0])
+    assert not street.waiting
 
 
 def test_who_cancels_in_the_message_in_which_price_comes_near_was_near(street):
@@ -472,8 +466,8 @@ def test_walls_survive_a_new_division_into_buckets(street):
     st.lists(st.tuples(st.integers(0, 6), st.integers(-1, 1)), min_size=1, max_size=WALLS), st.integers(0, 9)
 )
 def test_the_filter_never_hides_a_wall(spans, shift):
-    sig = new_signals(1)
-    grid, table = sig.grid[0], sig.walls[0]
+    sig = new_signals(1).rows[0]
+    grid, table = sig["grid"], sig["walls"]
     grid["bucket"] = 1 << shift
     for place, (k, sign) in enumerate(spans):
         row = table[place]
@@ -481,7 +475,7 @@ def test_the_filter_never_hides_a_wall(spans, shift):
         row["near"] = row["far"] = 500_000 + 3_333 * k
         row["far" if sign == -1 else "near"] += (1 << shift) - 1
     grid["walls"] = len(spans)
-    ledger.mark(table, grid)
+    feed.mark(sig)
     for row in table[: len(spans)]:
         side = BID if row["side"] > 0 else ASK
         for tick in (row["near"], row["far"], (row["near"] + row["far"]) // 2):
@@ -552,23 +546,23 @@ def test_traps_push_away_from_where_they_stand_and_untested_walls_do_not():
     for place, (side, stage, g) in enumerate([(1, 2, 0.2), (-1, 2, 0.36), (-1, 1, 0.1)]):
         row = sig.walls[0, place]
         row["side"], row["stage"], row["genuineness"], row["distance_bps"] = side, stage, g, 3.0
-    assert walls.trap_pressure(sig, 0) == pytest.approx(-0.8 * math.exp(-3.0 / 15.0))
+    assert walls.trap_pressure(sig.rows[0]) == pytest.approx(-0.8 * math.exp(-3.0 / 15.0))
     assert [bool(ledger.is_trap(row)) for row in sig.walls[0, :3]] == [True, False, False]
     sig.grid["walls"] = 0
-    assert walls.trap_pressure(sig, 0) == 0.0
+    assert walls.trap_pressure(sig.rows[0]) == 0.0
 
 
 def test_only_confirmed_genuine_walls_press(street):
     street.step({FAR_K: 200.0}, 3)
-    assert walls.wall_pressure(street.market.sig, 0) == 0.0
+    assert walls.wall_pressure(street.market.sig.rows[0]) == 0.0
     street.step({FAR_K: 200.0}, 60)
     (wall,) = street.walls
     g = wall["genuineness"]
     assert g > walls.GENUINE
     want = -(2 * g - 1) * math.exp(-wall["distance_bps"] / 15.0)
-    assert walls.wall_pressure(street.market.sig, 0) == pytest.approx(want)
+    assert walls.wall_pressure(street.market.sig.rows[0]) == pytest.approx(want)
     street.walls["genuineness"] = 0.6
-    assert walls.wall_pressure(street.market.sig, 0) == 0.0
+    assert walls.wall_pressure(street.market.sig.rows[0]) == 0.0
 
 
 def test_a_full_table_takes_no_more_walls_and_loses_none():
@@ -583,7 +577,7 @@ def test_a_full_table_takes_no_more_walls_and_loses_none():
     rows["near"] = rows["far"] + WIDTH - 1
     rows["quantity"] = rows["peak"] = 10.0
     rows["seen_ns"] = T0
-    walls.scan(market.sig, market.books, 0, T0)
+    walls.scan(market.sig.rows[0], market.books, np.int64(0), T0)
     assert market.sig.grid["walls"][0] == WALLS
     assert rows["id"].tolist() == list(range(1, WALLS + 1))
     assert (rows["side"] == 1).all()

@@ -18,8 +18,8 @@ from bot.market.book import ASK, BID, Books
 from bot.market.events import Flag, Kind
 from bot.market.heads import new_heads
 from bot.market.synthetic import SyntheticMarket, Truth
-from bot.signals import attribution, walls
-from bot.signals.flow import on_commit, on_grid, on_reset, on_trade
+from bot.signals import flow, inputs, resting, walls
+from bot.signals.grid import on_grid
 from bot.signals.state import ENDED_WALLS, Signals, new_signals
 from bot.signals.walls import GENUINE, TRAP, WallStage
 from tests import reference
@@ -51,37 +51,26 @@ _EARLY_NS = 5 * NS_PER_S
 
 
 @njit
-def play(sig, books, heads, waiting, rows, start, tracks):
+def play(signals, books, heads, rows, start, tracks):
     """Rows of one market until the end or until the ladder must grow; the first row not applied."""
-    flow, grid, table = sig.flow[0], sig.grid[0], sig.walls[0]
+    sig = signals.rows[0]
     for i in range(start, rows.size):
         row = rows[i]
         now_ns = row.recv_ns
-        if now_ns >= sig.next_grid_ns[0]:
-            second = grid.second
-            on_grid(sig, books, heads, 0, now_ns)
-            if grid.second != second:
+        if now_ns >= sig.next_grid_ns:
+            second = sig.grid.second
+            on_grid(signals, books, heads, np.int64(0), now_ns)
+            if sig.grid.second != second:
                 _note(sig, tracks, now_ns)
         if row.kind == _LEVEL:
             side = BID if row.side > 0 else ASK
-            before = ladder.set_level(books, 0, side, row.price, row.value)
+            before = ladder.set_level(books, np.int64(0), side, row.price, row.value)
             if before < 0.0:
                 return i
-            executed = 0.0
-            if attribution.is_waiting(waiting[0], row.price):
-                executed = attribution.take_executed(waiting[0], side, row.price, now_ns)
-            if walls.wall_at(grid, side, row.price):
-                mid = 0.5 * (flow.bid + flow.ask)
-                walls.on_change(table, grid, mid, side, row.price, before, row.value, executed, now_ns)
+            resting.on_level(sig, side, row.price, before, row.value, now_ns, now_ns)
         elif row.kind == _TRADE and not row.flags & _F_NOT_MARKET:
-            on_trade(flow, row.side, row.value, now_ns)
-            lots = row.value
-            side = ASK if row.side > 0 else BID
-            if walls.wall_at(grid, side, row.price):
-                mid = 0.5 * (flow.bid + flow.ask)
-                lots = walls.on_trade(table, grid, mid, row.side, row.price, lots, now_ns)
-            if lots > 0.0:
-                attribution.on_trade(waiting[0], side, row.price, lots, now_ns)
+            flow.on_trade(sig.flow, row.side, row.value, now_ns)
+            resting.on_print(sig, np.int64(row.side), row.price, row.value, now_ns, now_ns)
         elif row.kind == _COMMIT and not row.flags & _F_BBO:
             ladder.settle(books, 0)
             heads[0].synced = 1
@@ -89,21 +78,20 @@ def play(sig, books, heads, waiting, rows, start, tracks):
             trust.judge(heads[0], bid, ask, now_ns)
             if heads[0].status == 0:
                 bid_lots, ask_lots = ladder.best_lots(books, 0, BID), ladder.best_lots(books, 0, ASK)
-                walls.on_commit(table, grid, 0.5 * (bid + ask))
-                on_commit(flow, bid, bid_lots, ask, ask_lots, now_ns)
+                walls.on_commit(sig, 0.5 * (bid + ask))
+                flow.on_commit(sig.flow, bid, bid_lots, ask, ask_lots, now_ns)
         elif row.kind == _SNAPSHOT:
             heads[0].synced = 0
-            ladder.clear(books, 0)
-            on_reset(sig, 0)
-            attribution.forget(waiting[0])
+            ladder.clear(books, np.int64(0))
+            inputs.on_reset(sig, signals.pairs, now_ns)
     return rows.size
 
 
 @njit
 def _note(sig, tracks, now_ns):
     """What there is to say of every wall, each second."""
-    for i in range(sig.grid[0].walls):
-        wall = sig.walls[0, i]
+    for i in range(sig.grid.walls):
+        wall = sig.walls[i]
         if wall.id >= tracks.size:
             continue
         track = tracks[wall.id]
@@ -121,7 +109,7 @@ def _note(sig, tracks, now_ns):
         if wall.executed >= 0.1 * wall.peak and wall.quantity > 0.3 * wall.peak:
             track.absorbed = 1
     for k in range(ENDED_WALLS):
-        row = sig.ended[0, k]
+        row = sig.ended[k]
         if 0 < row.id < tracks.size and tracks[row.id].label == 0:
             track = tracks[row.id]
             track.label, track.last_ns = row.label, row.ended_ns
@@ -134,7 +122,6 @@ class Played:
 
     sig: Signals
     books: Books
-    waiting: np.ndarray
     tracks: np.ndarray  # TRACK of every wall seen
     truth: list[Truth]
     end_ns: int
@@ -143,14 +130,14 @@ class Played:
 def play_market(scenario: str, seed: int, duration_s: float, symbol: str = "BTCUSDT") -> Played:
     market = SyntheticMarket(seed, (symbol,), START_NS, duration_s, scenario=scenario, batch_s=60.0)
     sig, books, heads = new_signals(1), ladder.new_books(1, 1 << 16), new_heads(market.instruments)
-    waiting, tracks = attribution.new_attribution(1), np.zeros(MOST_TRACKS, TRACK)
+    tracks = np.zeros(MOST_TRACKS, TRACK)
     end_ns = START_NS
     for rows in market.batches():
         at = 0
-        while (at := play(sig, books, heads, waiting, rows, at, tracks)) < rows.size:
+        while (at := play(sig, books, heads, rows, at, tracks)) < rows.size:
             books = ladder.grow(books, int(rows["price"][at]))
         end_ns = int(rows["recv_ns"][-1])
-    return Played(sig, books, waiting, tracks[tracks["born_ns"] != 0], market.truth(), end_ns)
+    return Played(sig, books, tracks[tracks["born_ns"] != 0], market.truth(), end_ns)
 
 
 WARM_NS, SLACK_NS, LEAST_NS = 60 * NS_PER_S, NS_PER_S, 3 * NS_PER_S

@@ -17,9 +17,9 @@ from bot.market import book as ladder
 from bot.market import trust
 from bot.market.book import ASK, BID, Books
 from bot.market.heads import HEAD
-from bot.signals.flow import on_commit, on_grid, on_trade
+from bot.signals.flow import on_commit, on_trade
+from bot.signals.grid import on_grid
 from bot.signals.state import Signals, new_signals
-from bot.signals.walls import wall_traded
 
 T0 = 1_700_000_000 * NS_PER_S  # divisible by 100 s, not by 300 s
 Levels = Mapping[int, float]
@@ -62,8 +62,6 @@ class OneMarket:
         self.grid(now_ns)
         self.heads["trade_ns"] = now_ns
         on_trade(self.sig.flow[0], side, lots, now_ns)
-        if self.sig.grid["walls"][0]:
-            wall_traded(self.sig, 0, side, tick, lots)
 
     def _set(self, side: int, tick: int, lots: float) -> None:
         while ladder.set_level(self.books, 0, side, tick, float(lots)) == ladder.NO_ROOM:
@@ -138,11 +136,10 @@ def arrays_of(state: Any) -> dict[str, np.ndarray]:
 
 
 def assert_same_state(a: Signals, b: Signals) -> None:
-    """Bit for bit, nan equal to nan; scratch apart."""
+    """Bit for bit, nan equal to nan."""
     theirs = arrays_of(b)
     for name, array in arrays_of(a).items():
-        if name != "scratch":
-            assert array.tobytes() == theirs[name].tobytes(), name
+        assert array.tobytes() == theirs[name].tobytes(), name
 
 
 __all__ = [

@@ -119,7 +119,7 @@ def change(of: Any, market: int, after: float) -> None:
     """As the publisher writes it."""
     clock = of.learning.clocks[market]
     row = of.learning.changes[market, clock["changes"] % of.learning.changes.shape[1]]
-    row["time_ns"], row["market"], row["mode"], row["expert"] = T0, market, 1, len(KEYS.cards)
+    row["time_ns"], row["mode"], row["expert"] = T0, 1, len(KEYS.cards)
     row["before"], row["after"], row["reason"] = 0.25, after, Reason.LEARNED
     clock["changes"] += 1
 

@@ -132,7 +132,7 @@ def ofi_window(quotes):
         "e": np.diff(sums[1:]).tolist(),
         "ofi": sums[-1],
         "avg_depth": float(sig.flow["depth"][0, 0] / sig.flow["quotes"][0, 0]),
-        "ofi_ticks": flow_imbalance(sig, 0, 0) / 2,
+        "ofi_ticks": flow_imbalance(sig.flow[0], 0) / 2,
     }
 
 
@@ -166,17 +166,18 @@ def layering_score(sizes, birth_times):
     sig.grid["walls"] = len(sizes)
     for row, size, born_s in zip(sig.walls[0], sizes, birth_times, strict=False):
         row["side"], row["peak"], row["born_ns"] = 1, size, T0 + round(born_s * NS_PER_S)
-    return walls.layering_of(sig, 0, 0)
+    return walls.layering_of(sig.rows[0], 0)
 
 
 @adapter
 def thin_side(samples, dt, med_bid, med_ask):
     sig = new_signals(1)
+    grid, bands = sig.rows[0]["grid"], sig.rows[0]["bands"]
     for _ in range(60):
-        push(sig.bands, 0, BID_DEPTH, 600, med_bid)
-        push(sig.bands, 0, ASK_DEPTH, 600, med_ask)
+        push(sig.bands[0, BID_DEPTH], med_bid)
+        push(sig.bands[0, ASK_DEPTH], med_ask)
     out = []
     for bid, ask in samples:
-        thin_step(sig.grid, sig.bands, 0, bid, ask, 1.0 - math.exp(-dt / THIN_TAU_S), round(2.0 / dt))
-        out.append({"r": float(sig.grid["thin_ratio"][0]), "state": int(sig.grid["thin"][0])})
+        thin_step(grid, bands, bid, ask, 1.0 - math.exp(-dt / THIN_TAU_S), round(2.0 / dt))
+        out.append({"r": float(grid["thin_ratio"]), "state": int(grid["thin"])})
     return out

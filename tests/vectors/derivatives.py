@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from bot.signals.derivatives import liquidations, premium, scores
 from bot.signals.robust import robust_z
-from bot.signals.rolling import new_windows, push
+from bot.signals.rolling import push, window_of
 from tests.signals.worlds import NS_PER_S, T0, none_if_nan
 
 
@@ -17,10 +19,10 @@ def funding_rate(avg_premium, interest=premium.INTEREST, band=premium.BAND, cap=
 
 
 def robust_z_of(x, history, scale_floor):
-    windows = new_windows(1, 1, len(history))
+    window = np.zeros(1, window_of(len(history)))[0]
     for value in history:
-        push(windows, 0, 0, len(history), value)
-    return robust_z(windows, 0, 0, x, scale_floor)
+        push(window, value)
+    return robust_z(window, x, scale_floor)
 
 
 def liquidation_ratio(events, t_eval):

@@ -9,9 +9,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from bot.market.heads import HEAD
 from bot.signals import decay
 from bot.signals.flow import age_trades, on_trade
 from bot.signals.raw import trade_imbalance
@@ -56,11 +53,11 @@ def tw_ewma(times, values, tau, t_eval):
 
 
 def trade_imbalance_of(trades, tau, t_eval):
-    sig, heads = new_signals(1), np.zeros(1, HEAD)
+    row, trade_ns = new_signals(1).flow[0], 0
     for t, lots, side in trades:
-        heads["trade_ns"] = at_ns(t, tau)
-        on_trade(sig.flow[0], side, lots, at_ns(t, tau))
-    return trade_imbalance(sig, heads, 0, 0, at_ns(t_eval, tau))
+        trade_ns = at_ns(t, tau)
+        on_trade(row, side, lots, trade_ns)
+    return trade_imbalance(row, trade_ns, 0, at_ns(t_eval, tau))
 
 
 ADAPTERS["trade_imbalance"] = trade_imbalance_of

@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 
 from bot.signals import impact, intensity, vpin
-from bot.signals.rolling import new_windows
 from tests.signals.worlds import NS_PER_S, T0
 
 
 def vpin_series(trades, bucket, n):
     """The production ring holds fifty buckets: the first `n` of the vector's are spread over it."""
-    row, windows = vpin.new_vpin(1)[0], new_windows(1, 1, vpin.HISTORY)
+    row = vpin.new_vpin(1)[0]
     vpin.set_daily_volume(row, float(bucket * vpin.BUCKETS_A_DAY))
     out: list[float | None] = []
     for lots, side in trades:
         done = int(row["done"])
-        vpin.on_trade(row, windows, 0, 0, 1.0 if side > 0 else 0.0, float(lots))
+        vpin.on_trade(row, 1.0 if side > 0 else 0.0, float(lots))
         for k in range(done + 1, int(row["done"]) + 1):
             out.append(float(row["shares"][k - n : k].mean()) if k >= n else None)
     return out

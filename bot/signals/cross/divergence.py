@@ -14,7 +14,7 @@ from bot.core.jit import hot, rare
 from bot.signals.decay import hold, mean_of
 from bot.signals.fade import fade
 from bot.signals.robust import robust_z
-from bot.signals.rolling import count_of, push
+from bot.signals.rolling import push, window_of
 
 TAU_S = 300.0
 HISTORY = 720  # emissions: two hours
@@ -30,6 +30,7 @@ DIVERGENCE = np.dtype(
         ("excess_bps", "<f8"),  # minus its slow mean
         ("z", "<f8"),
         ("believed", "<i8"),  # 1: the others agree among themselves better than this one with them
+        ("history", window_of(HISTORY)),  # of excesses, bps
     ],
     align=True,
 )
@@ -63,7 +64,7 @@ def consensus(mids, weights, skip):
 
 
 @rare
-def on_mids(row, windows, market, window_row, now_ns, mid, others, others_apart_bps):
+def on_mids(row, now_ns, mid, others, others_apart_bps):
     """Every emission: the venue's mid, the others' and how far they are apart (`consensus`); nan unknown.
 
     An excess joins the history after it was judged by it.
@@ -78,9 +79,9 @@ def on_mids(row, windows, market, window_row, now_ns, mid, others, others_apart_
     if row.excess_bps != row.excess_bps:
         return
     row.believed = others_apart_bps <= abs(row.excess_bps)
-    if count_of(windows, market, window_row) >= LEAST_HISTORY:
-        row.z = robust_z(windows, market, window_row, row.excess_bps, FLOOR_BPS)
-    push(windows, market, window_row, HISTORY, row.excess_bps)
+    if row.history.count >= LEAST_HISTORY:
+        row.z = robust_z(row.history, row.excess_bps, FLOOR_BPS)
+    push(row.history, row.excess_bps)
 
 
 @hot

@@ -10,7 +10,7 @@ from bot.core.jit import hot
 from bot.core.units import NS_PER_S
 from bot.signals.derivatives.scores import contrarian
 from bot.signals.robust import robust_z
-from bot.signals.rolling import count_of, push
+from bot.signals.rolling import push, window_of
 
 HISTORY = 864  # figures: three days of one every five minutes
 LEAST_HISTORY = 36
@@ -22,6 +22,7 @@ CROWD = np.dtype(
         ("log_ratio", "<f8"),  # ln(longs / shorts), nan unknown
         ("z", "<f8"),  # among earlier figures, nan unknown
         ("noted_ns", "<i8"),
+        ("history", window_of(HISTORY)),  # of ln ratios
     ],
     align=True,
 )
@@ -35,7 +36,7 @@ def new_crowd(markets: int) -> np.ndarray:
 
 
 @hot
-def on_ratio(row, windows, market, window_row, now_ns, long_short):
+def on_ratio(row, now_ns, long_short):
     """A venue's ratio of longs to shorts; it joins the history after it was judged by it.
 
     A figure repeated by polling only renews the age.
@@ -48,9 +49,9 @@ def on_ratio(row, windows, market, window_row, now_ns, long_short):
         return
     row.log_ratio = value
     row.z = np.nan
-    if count_of(windows, market, window_row) >= LEAST_HISTORY:
-        row.z = robust_z(windows, market, window_row, value, FLOOR)
-    push(windows, market, window_row, HISTORY, value)
+    if row.history.count >= LEAST_HISTORY:
+        row.z = robust_z(row.history, value, FLOOR)
+    push(row.history, value)
 
 
 @hot

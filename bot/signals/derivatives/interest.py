@@ -14,7 +14,7 @@ from bot.core.jit import hot, rare
 from bot.core.units import NS_PER_S
 from bot.signals.derivatives.scores import quadrant
 from bot.signals.robust import robust_z
-from bot.signals.rolling import count_of, push
+from bot.signals.rolling import push, window_of
 
 SPANS = (5, 60)  # minutes
 MINUTES = 64  # kept
@@ -27,9 +27,6 @@ AGE_TAU_S = 60.0
 INTEREST_FLOOR = 0.02  # per cent
 PRICE_FLOOR_BPS = 1.0
 
-ROWS = 4
-"""Rolling windows: changes of interest over the two spans, then moves of the price."""
-
 OPEN_INTEREST = np.dtype(
     [
         ("interest", "<f8"),  # the last figure, nan unknown
@@ -40,6 +37,8 @@ OPEN_INTEREST = np.dtype(
         ("change", "<f8", (2,)),  # per cent over each span, nan unknown
         ("change_z", "<f8", (2,)),
         ("move_z", "<f8", (2,)),
+        ("changes", window_of(DAY), (2,)),  # over each span, one a minute
+        ("moves", window_of(DAY), (2,)),  # of the price, bps
     ],
     align=True,
 )
@@ -61,7 +60,7 @@ def on_interest(row, now_ns, interest):
 
 
 @rare
-def on_minute(row, windows, market, first_row, now_ns, mid):
+def on_minute(row, now_ns, mid):
     """The first call in a whole minute samples it, with the mid in ticks (nan: unusable)."""
     minute = now_ns // (60 * NS_PER_S)
     if minute <= row.minute:
@@ -73,28 +72,28 @@ def on_minute(row, windows, market, first_row, now_ns, mid):
     row.interests[minute % MINUTES] = row.interest if now_ns - row.noted_ns <= STALE_NS else np.nan
     row.mids[minute % MINUTES] = mid
     for k in range(2):
-        _span(row, windows, market, first_row, minute, k)
+        _span(row, minute, k)
 
 
 @hot
-def _span(row, windows, market, first_row, minute, k):
+def _span(row, minute, k):
     at, before = minute % MINUTES, (minute - SPANS[k]) % MINUTES
     change = 100.0 * (row.interests[at] / row.interests[before] - 1.0)
     move = 1e4 * math.log(row.mids[at] / row.mids[before])
     row.change[k] = change if math.isfinite(change) else np.nan
-    row.change_z[k] = _judge(windows, market, first_row + k, change, INTEREST_FLOOR)
-    row.move_z[k] = _judge(windows, market, first_row + 2 + k, move, PRICE_FLOOR_BPS)
+    row.change_z[k] = _judge(row.changes[k], change, INTEREST_FLOOR)
+    row.move_z[k] = _judge(row.moves[k], move, PRICE_FLOOR_BPS)
 
 
 @hot
-def _judge(windows, market, row, value, floor):
+def _judge(window, value, floor):
     """z of a value among earlier ones, which it then joins."""
     z = np.nan
     if not math.isfinite(value):
         return z
-    if count_of(windows, market, row) >= LEAST_SAMPLES:
-        z = robust_z(windows, market, row, value, floor)
-    push(windows, market, row, DAY, value)
+    if window.count >= LEAST_SAMPLES:
+        z = robust_z(window, value, floor)
+    push(window, value)
     return z
 
 

@@ -18,7 +18,7 @@ from bot.signals.derivatives.scores import contrarian
 from bot.signals.fade import fade
 from bot.signals.features import BUY, SELL, walk
 from bot.signals.robust import robust_z
-from bot.signals.rolling import count_of, push
+from bot.signals.rolling import push, window_of
 
 INTEREST = 1e-4
 """Interest part of a settlement's rate."""
@@ -38,9 +38,6 @@ BASIS_FLOOR_BPS = 0.5
 _MINUTE_NS = 60 * NS_PER_S
 _HOUR_S = 3_600.0
 
-SETTLED, BASIS = 0, 1  # rows of the rolling windows, relative to the first
-ROWS = 2
-
 PREMIUM = np.dtype(
     [
         ("noted_ns", "<i8"),  # when the premium was last noted
@@ -58,6 +55,8 @@ PREMIUM = np.dtype(
         ("excess_bps", "<f8"),  # basis minus its slow mean
         ("excess_z", "<f8"),
         ("minute", "<i8"),  # of the last sample of the excess
+        ("settled", window_of(SETTLEMENTS)),  # rates that were settled
+        ("excess", window_of(BASIS_MINUTES)),  # one a minute, bps
     ],
     align=True,
 )
@@ -101,14 +100,14 @@ def annualised(rate, hours):
 
 
 @hot
-def on_funding(row, windows, market, first_row, now_ns, rate, settles_ns):
+def on_funding(row, now_ns, rate, settles_ns):
     """The venue's rate of the coming settlement. When the settlement moves on, the last one was settled.
 
     After a silence neither the settled rate nor the interval is known.
     """
     if row.settles_ns != 0 and settles_ns > row.settles_ns:
         if row.rate == row.rate and now_ns - row.rate_ns <= SILENCE_NS:
-            push(windows, market, first_row + SETTLED, SETTLEMENTS, row.rate)
+            push(row.settled, row.rate)
             row.interval_ns = settles_ns - row.settles_ns
         row.numerator = row.weight = 0.0
     row.rate_ns = now_ns
@@ -144,11 +143,11 @@ def yearly_funding(row):
 
 
 @rare
-def funding_score(row, windows, market, first_row, crowding):
+def funding_score(row, crowding):
     """Against an unusual rate, half as much again while open interest grows; nan before nine settlements."""
-    if count_of(windows, market, first_row + SETTLED) < LEAST_SETTLEMENTS or row.rate != row.rate:
+    if row.settled.count < LEAST_SETTLEMENTS or row.rate != row.rate:
         return np.nan
-    score = contrarian(robust_z(windows, market, first_row + SETTLED, row.rate, RATE_FLOOR))
+    score = contrarian(robust_z(row.settled, row.rate, RATE_FLOOR))
     return min(1.0, max(-1.0, CROWDED * score)) if crowding else score
 
 
@@ -162,7 +161,7 @@ def basis_bps(books, market, index_ticks):
 
 
 @rare
-def on_basis(row, windows, market, first_row, now_ns, basis):
+def on_basis(row, now_ns, basis):
     """Every emission: the basis in bps (nan unknown), centred at its slow mean, and its z.
 
     A minute's first excess joins the twelve hours that later ones are judged by.
@@ -175,12 +174,12 @@ def on_basis(row, windows, market, first_row, now_ns, basis):
     row.excess_z = np.nan
     if row.excess_bps != row.excess_bps:
         return
-    if count_of(windows, market, first_row + BASIS) >= LEAST_MINUTES:
-        row.excess_z = robust_z(windows, market, first_row + BASIS, row.excess_bps, BASIS_FLOOR_BPS)
+    if row.excess.count >= LEAST_MINUTES:
+        row.excess_z = robust_z(row.excess, row.excess_bps, BASIS_FLOOR_BPS)
     minute = now_ns // _MINUTE_NS
     if minute != row.minute:
         row.minute = minute
-        push(windows, market, first_row + BASIS, BASIS_MINUTES, row.excess_bps)
+        push(row.excess, row.excess_bps)
 
 
 @hot

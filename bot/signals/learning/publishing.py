@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from enum import IntEnum
 
+import numpy as np
+
 from bot.core.jit import hot, rare
 from bot.core.units import NS_PER_S
 from bot.signals.learning.state import (
@@ -33,7 +35,9 @@ class Reason(IntEnum):
     RECOVERED = 3
 
 
-_LEARNED, _KILLED, _RECOVERED = int(Reason.LEARNED), int(Reason.KILLED), int(Reason.RECOVERED)
+_LEARNED, _KILLED, _RECOVERED = (
+    np.int64(reason) for reason in (Reason.LEARNED, Reason.KILLED, Reason.RECOVERED)
+)
 _ROUNDING = 1e-15
 
 
@@ -116,82 +120,88 @@ def limit_step(weights, target, most):
 
 
 @rare
-def publish(learning, market, mode, now_ns):
-    """Once an hour, after 200 labels that do not overlap: a step of the published weights to the target."""
-    learner = learning.learners[market, mode]
+def publish(row, pooled, shared, mode, now_ns):
+    """Once an hour, after 200 labels that do not overlap: a step of the published weights to the target.
+
+    `row`, `pooled`: LEARNED of the market and of the pooled learner.
+    """
+    learner = row.learners[mode]
     if learner.labels < LEAST_LABELS * COPIES[mode] or now_ns - learner.published_ns < HOUR_NS:
         return
     learner.published_ns = now_ns
-    target = learning.scratch[TARGET]
-    mix(learning, market, mode, target)
-    cap_all(target, learning.categories)
-    limit_step(learning.published[market, mode], target, MOST_STEP)
-    trade(learning, market, mode, _LEARNED, now_ns)
+    target = shared.scratch[TARGET]
+    mix(row, pooled, shared, mode, target)
+    cap_all(target, shared.categories)
+    limit_step(row.published[mode], target, MOST_STEP)
+    trade(row, mode, _LEARNED, now_ns)
 
 
 @rare
-def mix(learning, market, mode, out):
+def mix(row, pooled, shared, mode, out):
     """The unconstrained learner's weights: market's, pooled and prior, by omega; means over the copies."""
     copies = COPIES[mode]
-    pooled = learning.theta.shape[0] - 1
-    omega = learning.scratch[MASSES]
+    log_omega, own_log, pooled_log = (
+        row.learners[mode].log_omega,
+        row.log_weights[mode],
+        pooled.log_weights[mode],
+    )
+    omega = shared.scratch[MASSES]
     omega[:MIXED] = 0.0
     for copy in range(copies):
         for k in range(MIXED):
-            omega[k] += math.exp(learning.learners[market, mode].log_omega[copy, k]) / copies
+            omega[k] += math.exp(log_omega[copy, k]) / copies
     for i in range(out.size):
-        own = shared = 0.0
+        own = mean = 0.0
         for copy in range(copies):
-            own += math.exp(learning.log_weights[market, mode, copy, i]) / copies
-            shared += math.exp(learning.log_weights[pooled, mode, copy, i]) / copies
-        out[i] = omega[0] * own + omega[1] * shared + omega[2] * learning.priors[mode, i]
+            own += math.exp(own_log[copy, i]) / copies
+            mean += math.exp(pooled_log[copy, i]) / copies
+        out[i] = omega[0] * own + omega[1] * mean + omega[2] * shared.priors[mode, i]
 
 
 @rare
-def judge(learning, market, mode, now_ns):
+def judge(row, mode, now_ns):
     """The kill rule: out when worse than always 1/2 by 2 standard errors, back when not worse.
 
     Over the last 500 labels, once there are as many. D labels overlap, so they are worth 500 / D. A
     label of 1/2 costs the null expert nothing, hence the difference to its loss and not to 0.25.
     """
-    learner = learning.learners[market, mode]
+    learner = row.learners[mode]
     if learner.labels < RECENT:
         return
+    losses = learner.losses
     total = squares = 0.0
     for k in range(RECENT):
-        excess = learner.losses[k, PUBLISHED_LOSS] - learner.losses[k, NULL_LOSS]
+        excess = losses[k, PUBLISHED_LOSS] - losses[k, NULL_LOSS]
         total += excess
         squares += excess * excess
     mean = total / RECENT
     error = math.sqrt(max(0.0, squares / RECENT - mean * mean) * COPIES[mode] / RECENT)
     if learner.killed == 0 and mean > KILL_ERRORS * error:
         learner.killed = 1
-        trade(learning, market, mode, _KILLED, now_ns)
+        trade(row, mode, _KILLED, now_ns)
     elif learner.killed != 0 and mean <= 0.0:
         learner.killed = 0
-        trade(learning, market, mode, _RECOVERED, now_ns)
+        trade(row, mode, _RECOVERED, now_ns)
 
 
 @rare
-def trade(learning, market, mode, reason, now_ns):
-    """Make the published weights, or those of a killed mode, the traded ones; each change leaves a row."""
-    killed = learning.learners[market, mode].killed
-    clock = learning.clocks[market]
-    null = learning.weights.shape[2] - 1
+def trade(row, mode, reason, now_ns):
+    """Make the published weights, or those of a killed mode, the traded ones; each change leaves a CHANGE."""
+    killed, clock, ring = row.learners[mode].killed, row.clock, row.changes
+    weights, published = row.weights[mode], row.published[mode]
+    null = weights.size - 1
     for i in range(null + 1):
-        after = learning.published[market, mode, i]
+        before, after = weights[i], published[i]
         if killed != 0:
             after = 1.0 if i == null else 0.0
-        before = learning.weights[market, mode, i]
         if after == before:
             continue
-        learning.weights[market, mode, i] = after
-        row = learning.changes[market, clock.changes % learning.changes.shape[1]]
-        row.time_ns = now_ns
-        row.market = market
-        row.mode = mode
-        row.expert = i
-        row.before = before
-        row.after = after
-        row.reason = reason
+        weights[i] = after
+        change = ring[clock.changes % ring.size]
+        change.time_ns = now_ns
+        change.mode = mode
+        change.expert = i
+        change.before = before
+        change.after = after
+        change.reason = reason
         clock.changes += 1

@@ -28,22 +28,22 @@ def bin_of(value):
 
 
 @rare
-def note_ranks(learning, market, mode, voices, prediction, move_bps):
+def note_ranks(row, mode, voices, prediction, move_bps):
     """Count a labelled round for every awake card and for the composite (last)."""
-    learner = learning.learners[market, mode]
+    learner, tables = row.learners[mode], row.tables[mode]
     fade = _FADE[mode]
     learner.moved = fade * learner.moved + abs(move_bps)
     learner.moves = fade * learner.moves + 1.0
     relative = 0.0 if learner.moved == 0.0 else move_bps * learner.moves / learner.moved
     column = bin_of(relative / (1.0 + abs(relative)))
-    last = learning.theta.shape[2]
+    last = tables.shape[0] - 1
     for i in range(last + 1):
         # the composite's own display scale spreads what is close to 1/2
         x = voices[i] if i < last else math.tanh(2.0 * math.log(prediction / (1.0 - prediction)))
-        table = learning.tables[market, mode, i]
-        for row in range(BINS):
+        table = tables[i]
+        for j in range(BINS):
             for k in range(BINS):
-                table[row, k] *= np.float32(fade)
+                table[j, k] *= np.float32(fade)
         if x == x:
             table[bin_of(x), column] += np.float32(1.0)
 

@@ -34,7 +34,7 @@ def summary(learning: Learning, market: int, mode: int) -> Summary:
     recent = learner["losses"][: min(labels, RECENT)]
     brier = recent.mean(axis=0) if labels else np.full(recent.shape[1], np.nan)
     unconstrained = np.empty(learning.weights.shape[2])
-    mix(learning, market, mode, unconstrained)
+    mix(learning.rows[market], learning.rows[-1], learning.shared[0], mode, unconstrained)
     own, pooled, prior = np.exp(learner["log_omega"][: COPIES[mode]]).mean(axis=0).tolist()
     tables = learning.tables[market, mode]
     return Summary(

@@ -34,6 +34,7 @@ from bot.signals.learning.state import (
     HORIZON_NS,
     LOSSES,
     MASSES,
+    MIXED,
     NULL_LOSS,
     OWN,
     POOLED,
@@ -55,26 +56,27 @@ TICK_NS = 10 * NS_PER_S
 
 
 @hot
-def note_mid(clocks, rounds, market, now_ns, mid):
-    """The mid (ticks, nan unknown) at a grid point.
+def note_mid(row, now_ns, mid):
+    """The mid (ticks, nan unknown) at a grid point, for a market's LEARNED record.
 
     Gives waiting rounds their decision mid: the first known from 250 ms after the tick on, within 5 s.
     """
-    clock = clocks[market]
+    clock = row.clock
     if mid == mid:
         clock.mid = mid
         clock.mid_ns = now_ns
     if now_ns >= clock.wait_ns:
-        _fill_rounds(clock, rounds, market, now_ns, mid)
+        _fill_rounds(row, now_ns, mid)
 
 
 @rare
-def _fill_rounds(clock, rounds, market, now_ns, mid):
+def _fill_rounds(row, now_ns, mid):
+    clock = row.clock
     late = now_ns - clock.wait_ns > GRACE_NS
     if mid == mid and not late:
         begun_ns = clock.wait_ns - DECISION_NS
         for mode in range(MODES):
-            one = rounds[market, mode, copy_of(mode, begun_ns)]
+            one = row.rounds[mode, copy_of(mode, begun_ns)]
             if one.begun_ns == begun_ns:
                 one.mid = mid
     if mid == mid or late:
@@ -99,87 +101,87 @@ def settle(learning, now_ns):
 
     All markets together: the pooled learner's loss is the mean over the markets of a round.
     """
+    rows, shared = learning.rows, learning.shared[0]
+    markets = rows.size - 1
+    pooled = rows[markets]
     for mode in range(MODES):
         if not is_due(mode, now_ns):
             continue
         copy = copy_of(mode, now_ns)
-        learning.scratch[: CURVATURES + 1, :] = 0.0
-        labelled = 0
-        for market in range(learning.clocks.size):
-            labelled += _settle_one(learning, market, mode, copy, now_ns)
+        shared.scratch[: CURVATURES + 1, :] = 0.0
+        labelled = np.int64(0)  # a literal 0 would compile what takes it twice
+        for market in range(markets):
+            labelled += _settle_one(rows[market], pooled, shared, mode, copy, now_ns)
         if labelled > 0:
-            _learn_pooled(learning, mode, copy, labelled)
-        for market in range(learning.clocks.size):
-            publish(learning, market, mode, now_ns)
+            _learn_pooled(pooled, shared, mode, copy, labelled)
+        for market in range(markets):
+            publish(rows[market], pooled, shared, mode, now_ns)
 
 
 @rare
-def _settle_one(learning, market, mode, copy, now_ns):
+def _settle_one(row, pooled, shared, mode, copy, now_ns):
     """Label and learn a market's round: 1 if it had a label, 0 if there was none."""
-    one = learning.rounds[market, mode, copy]
+    one = row.rounds[mode, copy]
     begun_ns = one.begun_ns
     one.begun_ns = 0
-    clock = learning.clocks[market]
+    clock = row.clock
     if begun_ns == 0 or one.mid != one.mid or now_ns - clock.mid_ns > GRACE_NS:
         return 0
     if abs(now_ns - begun_ns - HORIZON_NS[mode]) > GRACE_NS:
         return 0
     move_bps = 1e4 * math.log(clock.mid / one.mid)
     outcome = 0.5 if move_bps == 0.0 else (1.0 if move_bps > 0.0 else 0.0)
-    said = learning.said[market, mode, copy]
-    _learn_own(learning, market, mode, copy, said, one.predictions[SYMBOL], outcome)
-    charge(learning.scratch[LOSSES], said[SHARED], one.predictions[POOLED], outcome)
-    _learn_omega(learning, market, mode, copy, one.predictions, outcome)
-    _count_losses(learning.learners[market, mode], one.predictions, outcome)
-    note_ranks(learning, market, mode, said[VOICE], one.predictions[PUBLISHED], move_bps)
-    judge(learning, market, mode, now_ns)
+    said = row.said[mode, copy]
+    _learn_own(row, pooled, shared, mode, copy, one.predictions[SYMBOL], outcome)
+    charge(shared.scratch[LOSSES], said[SHARED], one.predictions[POOLED], outcome)
+    learner = row.learners[mode]
+    _learn_omega(learner.log_omega[copy], shared.scratch[MASSES], one.predictions[:MIXED], outcome)
+    _count_losses(learner, one.predictions, outcome)
+    note_ranks(row, mode, said[VOICE], one.predictions[PUBLISHED], move_bps)
+    judge(row, mode, now_ns)
     return 1
 
 
 @rare
-def _learn_own(learning, market, mode, copy, said, prediction, outcome):
+def _learn_own(row, pooled, shared, mode, copy, prediction, outcome):
     """The market's weights (this copy's) and calibrations; adds up what the pooled ones learn from."""
-    losses = learning.scratch[MASSES]
+    said, scratch = row.said[mode, copy], shared.scratch
+    losses = scratch[MASSES]
     losses[:] = 0.0
     charge(losses, said[OWN], prediction, outcome)
-    share(learning.log_weights[market, mode, copy], losses, 1.0, ALPHA)
-    pooled = learning.theta.shape[0] - 1
-    for card in range(learning.theta.shape[2]):
+    share(row.log_weights[mode, copy], losses, 1.0, ALPHA)
+    theta, precision = row.theta[mode], row.precision[mode]
+    for card in range(theta.size):
         x = said[VOICE, card]
         if x != x:
             continue
-        theta = learning.theta[market, mode, card]
-        p = chance(theta, x)
-        learning.theta[market, mode, card], learning.precision[market, mode, card] = calibrate(
-            theta, learning.precision[market, mode, card], x * (outcome - p), x * x * p * (1.0 - p)
+        p = chance(theta[card], x)
+        theta[card], precision[card] = calibrate(
+            theta[card], precision[card], x * (outcome - p), x * x * p * (1.0 - p)
         )
-        p = chance(learning.theta[pooled, mode, card], x)
-        learning.scratch[GRADIENTS, card] += x * (outcome - p)
-        learning.scratch[CURVATURES, card] += x * x * p * (1.0 - p)
+        p = chance(pooled.theta[mode, card], x)
+        scratch[GRADIENTS, card] += x * (outcome - p)
+        scratch[CURVATURES, card] += x * x * p * (1.0 - p)
 
 
 @rare
-def _learn_pooled(learning, mode, copy, labelled):
+def _learn_pooled(pooled, shared, mode, copy, labelled):
     """One step from the means over the markets, which move together: their number is no evidence."""
-    pooled = learning.theta.shape[0] - 1
-    share(learning.log_weights[pooled, mode, copy], learning.scratch[LOSSES], 1.0 / labelled, ALPHA)
-    for card in range(learning.theta.shape[2]):
-        curvature = learning.scratch[CURVATURES, card] / labelled
+    scratch = shared.scratch
+    share(pooled.log_weights[mode, copy], scratch[LOSSES], 1.0 / labelled, ALPHA)
+    theta, precision = pooled.theta[mode], pooled.precision[mode]
+    for card in range(theta.size):
+        curvature = scratch[CURVATURES, card] / labelled
         if curvature == 0.0:
             continue
-        learning.theta[pooled, mode, card], learning.precision[pooled, mode, card] = calibrate(
-            learning.theta[pooled, mode, card],
-            learning.precision[pooled, mode, card],
-            learning.scratch[GRADIENTS, card] / labelled,
-            curvature,
-        )
+        gradient = scratch[GRADIENTS, card] / labelled
+        theta[card], precision[card] = calibrate(theta[card], precision[card], gradient, curvature)
 
 
-@rare
-def _learn_omega(learning, market, mode, copy, predictions, outcome):
+@hot
+def _learn_omega(log_omega, masses, predictions, outcome):
     """7.5: the three predictors are experts themselves, without sharing."""
-    log_omega = learning.learners[market, mode].log_omega[copy]
-    losses = learning.scratch[MASSES][: log_omega.size]
+    losses = masses[:MIXED]
     losses[:] = 0.0
     charge(losses, predictions, 0.5, outcome)
     share(log_omega, losses, 1.0, 0.0)
@@ -196,40 +198,40 @@ def _count_losses(learner, predictions, outcome):
 
 @rare
 def begin(learning, cards, market, now_ns):
-    """Open a round in every mode whose cycle this tick is. `cards`: (M, C, 3) READING, just read."""
+    """Open a market's round in every mode whose cycle this is. `cards`: its (C, 3) READING, just read."""
+    rows = learning.rows
     for mode in range(MODES):
         if is_due(mode, now_ns):
-            _begin_one(learning, cards, market, mode, copy_of(mode, now_ns), now_ns)
+            _begin_one(rows[market], rows[rows.size - 1], learning.shared[0], cards, mode, now_ns)
 
 
 @rare
-def _begin_one(learning, cards, market, mode, copy, now_ns):
-    one = learning.rounds[market, mode, copy]
-    said = learning.said[market, mode, copy]
-    null = learning.theta.shape[2]
-    pooled = learning.theta.shape[0] - 1
+def _begin_one(row, pooled, shared, cards, mode, now_ns):
+    copy = copy_of(mode, now_ns)
+    one, said = row.rounds[mode, copy], row.said[mode, copy]
+    theta, pooled_theta = row.theta[mode], pooled.theta[mode]
+    null = theta.size
     awake = 0
     for card in range(null):
-        reading = cards[market, card, mode]
+        reading = cards[card, mode]
         x = voice(reading.score, reading.confidence, reading.exhausted)
         awake += x == x
         said[VOICE, card] = x
-        said[OWN, card] = chance(learning.theta[market, mode, card], x)
-        said[SHARED, card] = chance(learning.theta[pooled, mode, card], x)
+        said[OWN, card] = chance(theta[card], x)
+        said[SHARED, card] = chance(pooled_theta[card], x)
     said[OWN, null] = said[SHARED, null] = 0.5
     one.begun_ns = 0
     one.mid = np.nan
     if awake == 0:
         return
-    masses = learning.scratch[MASSES]
-    exponentials(learning.log_weights[market, mode, copy], masses)
-    one.predictions[SYMBOL] = predict(masses, said[OWN])
-    exponentials(learning.log_weights[pooled, mode, copy], masses)
-    one.predictions[POOLED] = predict(masses, said[SHARED])
-    one.predictions[PRIOR] = predict(learning.priors[mode], said[OWN])
-    one.predictions[PUBLISHED] = predict(learning.published[market, mode], said[OWN])
-    log_omega = learning.learners[market, mode].log_omega[copy]
-    exponentials(log_omega, masses)
-    one.predictions[SHADOW] = predict(masses[: log_omega.size], one.predictions[: log_omega.size])
+    masses, predictions = shared.scratch[MASSES], one.predictions
+    exponentials(row.log_weights[mode, copy], masses)
+    predictions[SYMBOL] = predict(masses, said[OWN])
+    exponentials(pooled.log_weights[mode, copy], masses)
+    predictions[POOLED] = predict(masses, said[SHARED])
+    predictions[PRIOR] = predict(shared.priors[mode], said[OWN])
+    predictions[PUBLISHED] = predict(row.published[mode], said[OWN])
+    exponentials(row.learners[mode].log_omega[copy], masses)
+    predictions[SHADOW] = predict(masses[:MIXED], predictions[:MIXED])
     one.begun_ns = now_ns
-    learning.clocks[market].wait_ns = now_ns + DECISION_NS
+    row.clock.wait_ns = now_ns + DECISION_NS

@@ -1,4 +1,4 @@
-"""All state of the learner: a row a market and mode, and one more learner that pools all markets.
+"""All state of the learner: a record a market, and one more that pools all markets.
 
 An *expert* is a card, or the null expert (last) that always says 1/2. A round
 begins at a tick of a mode's cycle and is labelled one horizon later, D cycles
@@ -33,13 +33,13 @@ LEAST_CARDS = 2  # a row of scratch also holds the three mixed predictors
 MIXED = 3  # the first three, which the unconstrained mix weighs
 FIRST_OMEGA = (0.2, 0.3, 0.5)
 
-# rows of `Learning.said`
+# rows of LEARNED.said
 VOICE, OWN, SHARED = range(3)
 
 # columns of LEARNER.losses
 PUBLISHED_LOSS, SHADOW_LOSS, NULL_LOSS = range(3)
 
-# rows of `Learning.scratch`
+# rows of `scratch`
 LOSSES, GRADIENTS, CURVATURES, MASSES, TARGET = range(5)
 
 CLOCK = np.dtype(
@@ -47,7 +47,7 @@ CLOCK = np.dtype(
         ("mid", "<f8"),  # last known, ticks
         ("mid_ns", "<i8"),
         ("wait_ns", "<i8"),  # from when on open rounds want their decision mid, FOREVER none
-        ("changes", "<i8"),  # ever written to `Learning.changes`
+        ("changes", "<i8"),  # ever written to LEARNED.changes
     ],
     align=True,
 )
@@ -77,7 +77,6 @@ LEARNER = np.dtype(
 CHANGE = np.dtype(
     [
         ("time_ns", "<i8"),
-        ("market", "<i8"),
         ("mode", "<i8"),
         ("expert", "<i8"),
         ("before", "<f8"),
@@ -88,23 +87,63 @@ CHANGE = np.dtype(
 )
 
 
-class Learning(NamedTuple):
-    """Arrays of M markets, C cards (registry order), 3 modes, 12 copies; M + 1: the pooled learner last."""
+def learned_of(cards: int) -> np.dtype:
+    """The record LEARNED: what a market has taught about C cards (registry order), in 3 modes, 12 copies."""
+    experts = cards + 1
+    return np.dtype(
+        [
+            ("theta", "<f8", (MODES, cards)),  # p = sigmoid(theta x), 0 .. 3
+            ("weights", "<f8", (MODES, experts)),  # what the composite trades on, the null expert last
+            ("published", "<f8", (MODES, experts)),  # the same, but for a killed mode
+            ("precision", "<f8", (MODES, cards)),
+            ("clock", CLOCK),
+            ("learners", LEARNER, (MODES,)),
+            ("log_weights", "<f8", (MODES, MOST_COPIES, experts)),  # a copy; exp sums to 1
+            ("rounds", ROUND, (MODES, MOST_COPIES)),  # a copy
+            ("said", "<f8", (MODES, MOST_COPIES, 3, experts)),  # its open round: x, p by own theta, by pooled
+            ("tables", "<f4", (MODES, experts, BINS, BINS)),  # faded counts by x and move; the composite last
+            ("changes", CHANGE, (8 * MODES * experts,)),  # a ring
+        ],
+        align=True,
+    )
 
-    theta: np.ndarray  # (M + 1, 3, C) float64: p = sigmoid(theta x), 0 .. 3
-    weights: np.ndarray  # (M, 3, C + 1) float64: what the composite trades on, the null expert last
-    published: np.ndarray  # (M, 3, C + 1) float64: the same, but for a killed mode
-    priors: np.ndarray  # (3, C + 1) float64, sum 1
-    precision: np.ndarray  # (M + 1, 3, C) float64
-    log_weights: np.ndarray  # (M + 1, 3, 12, C + 1) float64, a copy; exp sums to 1
-    learners: np.ndarray  # (M, 3) LEARNER
-    clocks: np.ndarray  # (M,) CLOCK
-    rounds: np.ndarray  # (M, 3, 12) ROUND, a copy
-    said: np.ndarray  # (M, 3, 12, 3, C + 1) float64, a copy's open round: x, p by own theta, p by the pooled
-    tables: np.ndarray  # (M, 3, C + 1, 17, 17) float32: faded counts by x and move; the composite last
-    changes: np.ndarray  # (M, R) CHANGE, a ring
-    categories: np.ndarray  # (C,) int64, from 0 without holes
-    scratch: np.ndarray  # (5, C + 1) float64: nothing in it outlives a call
+
+def shared_of(cards: int) -> np.dtype:
+    """The record of what all markets share."""
+    experts = cards + 1
+    return np.dtype(
+        [
+            ("priors", "<f8", (MODES, experts)),  # sum 1
+            ("categories", "<i8", (cards,)),  # from 0 without holes
+            ("scratch", "<f8", (5, experts)),  # nothing in it outlives a call
+        ],
+        align=True,
+    )
+
+
+class Learning(NamedTuple):
+    """Records of M markets and the pooled learner; numpy code may read an array of a field instead.
+
+    The pooled learner has but theta, precision and log_weights: these arrays have M + 1 rows, the others M.
+    """
+
+    rows: np.ndarray  # (M + 1,) LEARNED, the pooled learner last
+    shared: np.ndarray  # (1,) of `shared_of`
+
+    @property
+    def clocks(self) -> np.ndarray:
+        return self.rows["clock"][:-1]
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        """A field of all rows or of `shared`, a view: `learning.weights` is (M, 3, C + 1) float64."""
+        if name in (self.shared.dtype.names or ()):
+            return self.shared[name][0]
+        if name not in (self.rows.dtype.names or ()):
+            raise AttributeError(name)
+        return self.rows[name] if name in _POOLED_TOO else self.rows[name][:-1]
+
+
+_POOLED_TOO = ("theta", "precision", "log_weights")
 
 
 def new_learning(
@@ -113,35 +152,24 @@ def new_learning(
     """Everything at its prior. Weights of the cards are %, of the null expert shares; both are normalised."""
     if len(cards) < LEAST_CARDS:
         raise ValueError(f"expected {LEAST_CARDS} cards or more to learn about, was {len(cards)}")
-    experts = len(cards) + 1
     names = sorted({card.category for card in cards})
-    priors = np.empty((MODES, experts))
+    shared = np.zeros(1, shared_of(len(cards)))
+    shared["categories"] = [names.index(card.category) for card in cards]
+    priors = shared["priors"][0]
     priors[:, :-1] = np.array([card.weights for card in cards], float).T.reshape(MODES, -1) / 100.0
     priors[:, -1] = null_weights
     priors /= priors.sum(axis=1, keepdims=True)
+    rows = np.zeros(markets + 1, learned_of(len(cards)))
+    rows["theta"] = FIRST_THETA
+    rows["weights"] = rows["published"] = priors
+    rows["precision"] = FIRST_PRECISION
     with np.errstate(divide="ignore"):
-        log_priors = np.log(priors)
-    learners = np.zeros((markets, MODES), LEARNER)
-    learners["log_omega"] = np.log(FIRST_OMEGA)
-    clocks = np.zeros(markets, CLOCK)
-    clocks["mid"] = np.nan
-    clocks["wait_ns"] = FOREVER
-    return Learning(
-        theta=np.full((markets + 1, MODES, experts - 1), FIRST_THETA),
-        weights=np.tile(priors, (markets, 1, 1)),
-        published=np.tile(priors, (markets, 1, 1)),
-        priors=priors,
-        precision=np.full((markets + 1, MODES, experts - 1), FIRST_PRECISION),
-        log_weights=np.tile(log_priors[:, None, :], (markets + 1, 1, MOST_COPIES, 1)),
-        learners=learners,
-        clocks=clocks,
-        rounds=np.zeros((markets, MODES, MOST_COPIES), ROUND),
-        said=np.full((markets, MODES, MOST_COPIES, 3, experts), np.nan),
-        tables=np.zeros((markets, MODES, experts, BINS, BINS), np.float32),
-        changes=np.zeros((markets, 8 * MODES * experts), CHANGE),
-        categories=np.array([names.index(card.category) for card in cards], np.int64),
-        scratch=np.zeros((5, experts)),
-    )
+        rows["log_weights"] = np.log(priors)[:, None, :]
+    rows["learners"]["log_omega"] = np.log(FIRST_OMEGA)
+    rows["clock"]["mid"] = np.nan
+    rows["clock"]["wait_ns"] = FOREVER
+    rows["said"] = np.nan
+    return Learning(rows, shared)
 
 
 CYCLE_NS = tuple(mode.cycle_s * NS_PER_S for mode in Mode)

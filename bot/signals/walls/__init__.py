@@ -1,28 +1,18 @@
 """Walls: large resting quantities, found, followed and judged (signals.md 2.1 to 2.3).
 
 `candidates` finds them in the ladder, `ledger` follows each from birth to a
-cause of death, `genuineness` says what the evidence is worth and learns it,
-`pressure` is what the cards `wall` and `trap` read. With level data intent
-cannot be seen: a wall that vanishes is pulled liquidity, nothing more.
+cause of death, `feed` takes in every change and print at them as it comes,
+`genuineness` says what the evidence is worth and learns it, `pressure` is what
+the cards `wall` and `trap` read. With level data intent cannot be seen: a wall
+that vanishes is pulled liquidity, nothing more.
 """
 
 from __future__ import annotations
 
 from bot.signals.walls.candidates import Z_IN, Z_OUT, bucket_lots, wall_z
+from bot.signals.walls.feed import drop_walls, on_commit, wall_at
 from bot.signals.walls.genuineness import GENUINE, TRAP, base_rate, log_odds, sigmoid
-from bot.signals.walls.ledger import (
-    SCAN_S,
-    WallEnd,
-    WallStage,
-    drop_walls,
-    layering_of,
-    on_change,
-    on_commit,
-    on_trade,
-    scan,
-    wall_at,
-    wall_traded,
-)
+from bot.signals.walls.ledger import SCAN_S, WallEnd, WallStage, layering_of, scan
 from bot.signals.walls.pressure import trap_pressure, wall_pressure
 
 __all__ = [
@@ -38,14 +28,11 @@ __all__ = [
     "drop_walls",
     "layering_of",
     "log_odds",
-    "on_change",
     "on_commit",
-    "on_trade",
     "scan",
     "sigmoid",
     "trap_pressure",
     "wall_at",
     "wall_pressure",
-    "wall_traded",
     "wall_z",
 ]

@@ -1,10 +1,7 @@
-"""The wall ledger: birth, growth, executions, cancellations, touches and a cause of death (2.1 to 2.3).
+"""The wall ledger: birth, age, touches and a cause of death (2.1 to 2.3).
 
-Quantities follow every change of a level within a wall as it comes; what the
-change does not owe to trades is added or cancelled. Trades count as executed
-at once, also when the book shows them a little later or showed them a little
-before. Age, distance and genuineness are renewed every second, candidates are
-looked for every other.
+Age, distance and genuineness are renewed every second, candidates are looked
+for every other. Between, `bot.signals.walls.feed` keeps each wall's quantities.
 """
 
 from __future__ import annotations
@@ -15,11 +12,11 @@ from enum import IntEnum
 import numpy as np
 
 from bot.core.jit import hot, rare
-from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.core.units import NS_PER_S
 from bot.market.book import ASK, BID, best_tick
 from bot.signals.features import mid_of
 from bot.signals.rolling import median_of
-from bot.signals.state import ENDED_WALLS, MINUTE_LOTS, WALL_EVIDENCE, WALL_WORDS, WALLS
+from bot.signals.state import ENDED_WALLS, WALL_EVIDENCE, WALLS
 from bot.signals.walls.candidates import (
     BAND_BPS,
     SHELF_S,
@@ -30,21 +27,17 @@ from bot.signals.walls.candidates import (
     bucket_ticks,
     fill_buckets,
     learn_shelf,
-    lots_between,
     stands_out,
     wall_z,
 )
+from bot.signals.walls.feed import distance_bps, is_near, mark, near_bps, on_commit, touch
 from bot.signals.walls.genuineness import TRAP, judge, learn
 
 SCAN_S = 1
 LOOK_S = 2
 TRADED_SHARE = 0.1  # of a median minute: at half of it none of the planted walls of 11.3 would pass
-KEEP_SHARE = 0.3
-NEAR_BPS, NEAR_UNITS = 6.0, 4.5
-"""Near is within 4.5 bps times the volatility unit, and within 6 bps in any case."""
 GRACE_NS = 2 * NS_PER_S
 CONFIRM_NS = 2 * NS_PER_S
-LATE_NS = 250 * NS_PER_MS
 RETURN_NS = 60 * NS_PER_S
 FLICKER_MOST = 6.0  # re-appearances a minute
 ALIKE_NS = NS_PER_S
@@ -68,80 +61,6 @@ class WallEnd(IntEnum):
 CANDIDATE, _ACTIVE, _TESTED = int(WallStage.CANDIDATE), int(WallStage.ACTIVE), int(WallStage.TESTED)
 _CONSUMED, _PULLED = int(WallEnd.CONSUMED), int(WallEnd.PULLED)
 _EXPIRED, _MOVED = int(WallEnd.EXPIRED), int(WallEnd.MOVED)
-_ONE, _NO_BITS = np.uint64(1), np.uint64(0)
-
-
-@hot
-def wall_at(grid, side, tick):
-    """Whether a wall of `side` (BID or ASK) may lie at a tick; surely none where this says no.
-
-    For every level row. `grid`: the market's GRID row.
-    """
-    unit = tick >> grid.wall_shift
-    return (grid.wall_marks[side, (unit >> 6) & (WALL_WORDS - 1)] >> np.uint64(unit & 63)) & _ONE != 0
-
-
-@rare
-def on_change(walls, grid, mid, side, tick, before, after, executed, now_ns):
-    """A level where `wall_at` went from `before` to `after` lots while `executed` lots traded there.
-
-    `walls`, `grid`: the market's own rows; `mid` in ticks as it was before this message.
-    """
-    sign = 1 if side == BID else -1
-    for i in range(grid.walls):
-        wall = walls[i]
-        if wall.side == sign and _covers(wall, tick):
-            _change(wall, grid, mid, after - before, executed, now_ns)
-
-
-@hot
-def on_commit(walls, grid, mid):
-    """The message is complete; `mid` as it is now. For every usable commit.
-
-    Who cancels because the price came near does so in the message that shows it.
-    """
-    if grid.wall_cuts != 0:
-        _place_cuts(walls, grid, mid)
-
-
-@rare
-def on_trade(walls, grid, mid, side, tick, lots, now_ns):
-    """A trade by an aggressor of `side` at a wall; returns the lots that the book has yet to show.
-
-    What was cancelled a moment ago was this trade, told late.
-    """
-    left = lots
-    for i in range(grid.walls):
-        wall = walls[i]
-        if wall.side == -side and _covers(wall, tick):
-            wall.executed += lots
-            _touch(wall)
-            if now_ns - wall.cut_ns <= LATE_NS:
-                told = min(left, wall.cut)
-                wall.cut -= told
-                wall.cancelled -= told
-                wall.cancelled_near = max(0.0, wall.cancelled_near - told)
-                left -= told
-            wall.pending += left
-    return left
-
-
-@rare
-def wall_traded(sig, market, side, tick, lots):
-    """`on_trade` where trades are not matched price by price: the next scan sets them off."""
-    for i in range(sig.grid[market].walls):
-        wall = sig.walls[market, i]
-        if wall.side == -side and _covers(wall, tick):
-            wall.executed += lots
-            wall.pending += lots
-            _touch(wall)
-
-
-@rare
-def drop_walls(sig, market):
-    """Forget all walls without a label."""
-    sig.grid[market].walls = 0
-    mark(sig.walls[market], sig.grid[market])
 
 
 @hot
@@ -153,10 +72,10 @@ def is_trap(wall):
 @rare
 def scan(sig, books, market, now_ns):
     """Follow the walls there are, then look for new ones. Called every SCAN_S on a usable book."""
-    grid, walls = sig.grid[market], sig.walls[market]
+    grid, walls = sig.grid, sig.walls
     mid = mid_of(books, market)
     bucket_ticks(grid, mid)
-    on_commit(walls, grid, mid)
+    on_commit(sig, mid)
     second = now_ns // NS_PER_S
     looks = second % LOOK_S == 0
     if looks:
@@ -167,100 +86,33 @@ def scan(sig, books, market, now_ns):
         side = BID if walls[i].side > 0 else ASK
         label = _age(walls[i], grid, mid, best_tick(books, market, side), now_ns)
         if looks or label != 0:
-            walls[i].layering = layering_of(sig, market, i)
+            walls[i].layering = layering_of(sig, i)
         if looks or label != 0 or walls[i].near_s > 0.0:
             judge(walls[i], grid, walls[i].layering, min(1.0, walls[i].returns / FLICKER_MOST))
         if label != 0:
-            _end(sig.ended[market], grid, walls[i], label, now_ns)
-            _remove(walls, grid, i)
+            _end(sig.ended, grid, walls[i], label, now_ns)
+            _remove(sig, i)
         else:
             i += 1
-    mark(walls, grid)
-
-
-@hot
-def _covers(wall, tick):
-    return (wall.near - tick) * wall.side >= 0 and (tick - wall.far) * wall.side >= 0
-
-
-@hot
-def _change(wall, grid, mid, change, executed, now_ns):
-    wall.pending = max(0.0, wall.pending - executed)
-    wall.quantity += change
-    if wall.gone_ns == 0:
-        wall.distance_bps = 1e4 * wall.side * (mid - wall.near) / mid
-    rest = change + executed
-    if rest >= 0.0:
-        if wall.executed > 0.0:
-            wall.added += rest
-        else:
-            wall.grown += rest
-    else:
-        wall.cancelled -= rest
-        if _is_near(wall, grid):
-            wall.cancelled_near -= rest
-        else:
-            wall.unplaced -= rest
-            grid.wall_cuts = 1
-        wall.cut = -rest if now_ns - wall.cut_ns > LATE_NS else wall.cut - rest
-        wall.cut_ns = now_ns
-    wall.peak = max(wall.peak, wall.quantity)
-    if wall.quantity > KEEP_SHARE * wall.peak:
-        if wall.gone_ns != 0 and wall.gone_cancelled:
-            wall.returns += 1.0
-        wall.gone_ns = 0
-    elif wall.gone_ns == 0:
-        wall.gone_ns = now_ns
-        wall.gone_cancelled = -rest > executed
-
-
-@rare
-def _place_cuts(walls, grid, mid):
-    grid.wall_cuts = 0
-    for i in range(grid.walls):
-        wall = walls[i]
-        if wall.unplaced > 0.0:
-            distance_bps = 1e4 * wall.side * (mid - wall.near) / mid
-            wall.distance_bps = min(wall.distance_bps, distance_bps)
-            if _is_near(wall, grid):
-                wall.cancelled_near += wall.unplaced
-            wall.unplaced = 0.0
-
-
-@hot
-def near_bps(grid):
-    """Where a wall can be tested. 6 bps is right for walls pulled at 5 in a market of unit 1.35 (11.4)."""
-    return max(NEAR_BPS, NEAR_UNITS * grid.volatility_unit)
-
-
-@hot
-def _is_near(wall, grid):
-    return wall.distance_bps <= near_bps(grid)
-
-
-@hot
-def _touch(wall):
-    if not wall.touching:
-        wall.touches += 1
-        wall.touching = 1
+    mark(sig)
 
 
 @hot
 def _age(wall, grid, mid, best, now_ns):
     """A second more of one wall; the label when it ended, else 0."""
     if wall.gone_ns != 0:
-        if _is_near(wall, grid):
+        if is_near(wall, grid):
             wall.near_s += wall.gone_ns % NS_PER_S / NS_PER_S
         return _cause(wall, grid)
-    wall.distance_bps = 1e4 * wall.side * (mid - wall.near) / mid
-    near = _is_near(wall, grid)
+    wall.distance_bps = distance_bps(wall, mid)
+    near = is_near(wall, grid)
     if now_ns > wall.born_ns:
         if near:
             wall.near_s += SCAN_S
         else:
             wall.far_s += SCAN_S
     if (best - wall.near) * wall.side <= 0:
-        _touch(wall)
+        touch(wall)
     elif wall.distance_bps > 0.5 * near_bps(grid):
         wall.touching = 0
     if wall.executed >= ICEBERG_TIMES * wall.peak:
@@ -282,7 +134,7 @@ def _cause(wall, grid):
     removed = wall.executed + wall.cancelled
     if wall.executed > 0.0 and wall.executed >= 0.5 * removed:
         return _CONSUMED
-    if _is_near(wall, grid) and wall.cancelled > 0.5 * removed:
+    if is_near(wall, grid) and wall.cancelled > 0.5 * removed:
         return _PULLED
     return _EXPIRED
 
@@ -308,33 +160,17 @@ def _end(ended, grid, wall, label, now_ns):
 
 
 @hot
-def _remove(walls, grid, i):
-    last = grid.walls - 1
+def _remove(sig, i):
+    last = sig.grid.walls - 1
     for k in range(i, last):
-        walls[k] = walls[k + 1]
-    grid.walls = last
-
-
-@rare
-def mark(walls, grid):
-    """Renew the filter of `wall_at`: units of at most a bucket, a bit each, modulo 1,024."""
-    shift = 0
-    while grid.bucket >> (shift + 1) != 0:
-        shift += 1
-    grid.wall_shift = shift
-    for word in range(WALL_WORDS):
-        grid.wall_marks[0, word] = grid.wall_marks[1, word] = _NO_BITS
-    for i in range(grid.walls):
-        wall = walls[i]
-        side = 0 if wall.side > 0 else 1
-        for unit in range(min(wall.near, wall.far) >> shift, (max(wall.near, wall.far) >> shift) + 1):
-            grid.wall_marks[side, (unit >> 6) & (WALL_WORDS - 1)] |= _ONE << np.uint64(unit & 63)
+        sig.walls[k] = sig.walls[k + 1]
+    sig.grid.walls = last
 
 
 @hot
 def _look(sig, books, market, side, mid, samples_shelf, now_ns):
     """How the walls of a side stand out, and which other buckets do (2.1)."""
-    grid, walls = sig.grid[market], sig.walls[market]
+    grid, walls = sig.grid, sig.walls
     sizes, scratch = sig.scratch[0], sig.scratch[1]
     width = grid.bucket
     away = -1 if side == BID else 1
@@ -343,8 +179,8 @@ def _look(sig, books, market, side, mid, samples_shelf, now_ns):
     fill_buckets(books, market, side, start, width, count, sizes)
     for i in range(grid.walls):
         if walls[i].side == -away:
-            _look_at(walls[i], grid, books, market, side, start, count, mid, sizes, scratch, now_ns)
-    least = TRADED_SHARE * median_of(sig.bands, market, MINUTE_LOTS)
+            _look_at(walls[i], grid, side, start, count, sizes, scratch, now_ns)
+    least = TRADED_SHARE * median_of(sig.minute_lots)
     for k in range(count):
         size = sizes[k]
         if not size > 0.0 or size < least or size < grid.shelf_least[side, k]:
@@ -354,21 +190,15 @@ def _look(sig, books, market, side, mid, samples_shelf, now_ns):
             continue
         z, usual = wall_z(sizes, count, k, scratch)
         if z >= Z_IN and size >= TIMES_MEDIAN * usual:
-            _begin(sig, market, -away, low, low + width - 1, size, mid, now_ns)
+            _begin(sig, -away, low, low + width - 1, size, mid, now_ns)
     if samples_shelf:
         learn_shelf(grid, side, sizes, count)
 
 
 @hot
-def _look_at(wall, grid, books, market, side, start, count, mid, sizes, scratch, now_ns):
-    """Take in what was missed of a wall, and see whether it still stands out.
-
-    Too far away or too alone to say counts as yes.
-    """
+def _look_at(wall, grid, side, start, count, sizes, scratch, now_ns):
+    """See whether a wall still stands out; too far away or too alone to say counts as yes."""
     low, high = min(wall.near, wall.far), max(wall.near, wall.far)
-    shown = lots_between(books, market, side, low, high)
-    if shown != wall.quantity:
-        _change(wall, grid, mid, shown - wall.quantity, wall.pending, now_ns)
     # buckets may have been cut anew since it was found
     largest = -1
     for index in range(low // grid.bucket, high // grid.bucket + 1):
@@ -396,11 +226,11 @@ def _is_taken(walls, grid, sign, low, high):
 
 
 @hot
-def _begin(sig, market, sign, low, high, lots, mid, now_ns):
-    grid = sig.grid[market]
+def _begin(sig, sign, low, high, lots, mid, now_ns):
+    grid = sig.grid
     if grid.walls == WALLS:
         return
-    wall = sig.walls[market, grid.walls]
+    wall = sig.walls[grid.walls]
     grid.walls += 1
     wall.id = grid.next_wall
     grid.next_wall += 1
@@ -408,19 +238,19 @@ def _begin(sig, market, sign, low, high, lots, mid, now_ns):
     wall.near, wall.far = (high, low) if sign > 0 else (low, high)
     wall.stage = CANDIDATE
     wall.quantity = wall.born_lots = wall.peak = lots
-    wall.executed = wall.pending = wall.grown = wall.added = 0.0
+    wall.executed = wall.grown = wall.added = 0.0
     wall.cancelled = wall.cancelled_near = wall.unplaced = wall.cut = 0.0
     wall.cut_ns = wall.gone_ns = wall.gone_cancelled = 0
     wall.near_s = wall.far_s = 0.0
     wall.touches = wall.touching = wall.iceberg = 0
-    wall.returns = _returns(sig.ended[market], wall, now_ns)
+    wall.returns = _returns(sig.ended, wall, now_ns)
     wall.layering = 0.0
     wall.born_ns = wall.seen_ns = wall.strong_ns = now_ns
     wall.genuineness = 0.5
     wall.decided = np.nan
     for j in range(WALL_EVIDENCE):
         wall.evidence[j] = 0.0
-    wall.distance_bps = 1e4 * sign * (mid - wall.near) / mid
+    wall.distance_bps = distance_bps(wall, mid)
 
 
 @hot
@@ -437,13 +267,13 @@ def _returns(ended, wall, now_ns):
 
 
 @hot
-def layering_of(sig, market, i):
+def layering_of(sig, i):
     """min(1, (n-1)/4) for n walls of the same side, size (CV <= 0.15) and birth (1 s), else 0."""
-    wall = sig.walls[market, i]
+    wall = sig.walls[i]
     n = 0
     total = squares = 0.0
-    for k in range(sig.grid[market].walls):
-        other = sig.walls[market, k]
+    for k in range(sig.grid.walls):
+        other = sig.walls[k]
         if other.side == wall.side and abs(other.born_ns - wall.born_ns) <= ALIKE_NS:
             n += 1
             total += other.peak

@@ -6,7 +6,6 @@ import math
 
 from bot.core.jit import hot, rare
 from bot.signals.rolling import median_of
-from bot.signals.state import MINUTE_LOTS
 from bot.signals.walls.genuineness import GENUINE
 from bot.signals.walls.ledger import CANDIDATE, is_trap
 
@@ -19,15 +18,15 @@ def _nearness(wall, grid):
 
 
 @rare
-def wall_pressure(sig, market):
+def wall_pressure(sig):
     """Support minus resistance of genuine walls, nearer and larger counting more."""
-    grid = sig.grid[market]
+    grid = sig.grid
     if grid.walls == 0:
         return 0.0
-    reference = median_of(sig.bands, market, MINUTE_LOTS)
+    reference = median_of(sig.minute_lots)
     total = 0.0
     for i in range(grid.walls):
-        wall = sig.walls[market, i]
+        wall = sig.walls[i]
         if wall.stage == CANDIDATE or wall.genuineness < GENUINE:
             continue
         sure = max(0.0, 2.0 * wall.genuineness - 1.0)
@@ -37,12 +36,12 @@ def wall_pressure(sig, market):
 
 
 @rare
-def trap_pressure(sig, market):
+def trap_pressure(sig):
     """Away from walls that are likely to be pulled: minus side times the chance that it is."""
-    grid = sig.grid[market]
+    grid = sig.grid
     total = 0.0
     for i in range(grid.walls):
-        wall = sig.walls[market, i]
+        wall = sig.walls[i]
         if is_trap(wall):
             total -= wall.side * (1.0 - wall.genuineness) * _nearness(wall, grid)
     return total

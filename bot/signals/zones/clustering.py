@@ -7,6 +7,8 @@ its outermost prices, but only half way to the next span of its side.
 
 from __future__ import annotations
 
+import numpy as np
+
 from bot.core.jit import hot, rare
 
 GAP_TICKS = 3.0
@@ -28,26 +30,30 @@ def extent_ticks(mid, unit):
 
 
 @rare
-def cluster(found, count, order, gap, extent, spans):
-    """Fill `spans`, resistances from the lowest on, then supports; how many there are."""
-    total = 0
+def cluster(row, count, gap, extent):
+    """Make row.spans of the first `count` of row.found; how many.
+
+    Resistances come first, from the lowest on, then supports. `row`: ZONED.
+    """
+    total = np.int64(0)
     for side in (-1, 1):
-        n = _sorted_side(found, count, side, order)
-        _cut(found, order, n, gap, extent)
-        begin = 0
+        n = _sorted_side(row, count, side)
+        _cut(row, n, gap, extent)
+        begin = np.int64(0)
         before = total
         for k in range(n):
-            if k + 1 == n or order[CUTS, k]:
-                _fill(found, order, begin, k, gap, spans[total])
+            if k + 1 == n or row.order[CUTS, k]:
+                _fill(row, begin, k, gap, row.spans[total])
                 total += 1
-                begin = k + 1
-        _part(found, order, n, gap, spans, before)
+                begin = np.int64(k + 1)
+        _part(row, n, gap, before)
     return total
 
 
 @hot
-def _sorted_side(found, count, side, order):
+def _sorted_side(row, count, side):
     """Places of one side's candidates by price, earlier found first among equals."""
+    found, order = row.found, row.order
     n = 0
     for i in range(count):
         if found[i].side != side:
@@ -63,33 +69,35 @@ def _sorted_side(found, count, side, order):
 
 
 @hot
-def _price(found, order, k):
-    return found[order[PLACES, k]].price
+def _price(row, k):
+    return row.found[row.order[PLACES, k]].price
 
 
 @hot
-def _cut(found, order, n, gap, extent):
+def _cut(row, n, gap, extent):
     """Set order[CUTS, k] to 1 where a span ends after candidate k."""
+    order = row.order
     for k in range(n):
-        order[CUTS, k] = k + 1 < n and _price(found, order, k + 1) - _price(found, order, k) > gap
+        order[CUTS, k] = k + 1 < n and _price(row, k + 1) - _price(row, k) > gap
     begin = 0
     while begin < n:
         end = begin
         while end + 1 < n and not order[CUTS, end]:
             end += 1
-        if _price(found, order, end) - _price(found, order, begin) <= extent:
+        if _price(row, end) - _price(row, begin) <= extent:
             begin = end + 1
             continue
         widest = begin
         for k in range(begin, end):
-            wide = _price(found, order, k + 1) - _price(found, order, k)
-            if wide > _price(found, order, widest + 1) - _price(found, order, widest):
+            wide = _price(row, k + 1) - _price(row, k)
+            if wide > _price(row, widest + 1) - _price(row, widest):
                 widest = k
         order[CUTS, widest] = 1
 
 
 @hot
-def _fill(found, order, begin, end, gap, span):
+def _fill(row, begin, end, gap, span):
+    found, order = row.found, row.order
     missing = 1.0
     weight = total = 0.0
     sources = 0
@@ -99,7 +107,7 @@ def _fill(found, order, begin, end, gap, span):
         total += one.mass * one.price
         missing *= 1.0 - one.mass
         sources |= one.source
-    low, high = _price(found, order, begin), _price(found, order, end)
+    low, high = _price(row, begin), _price(row, end)
     span.low, span.high = low - gap, high + gap
     span.centre = total / weight if weight > 0.0 else 0.5 * (low + high)
     span.mass = 1.0 - missing
@@ -109,12 +117,13 @@ def _fill(found, order, begin, end, gap, span):
 
 
 @hot
-def _part(found, order, n, gap, spans, first):
+def _part(row, n, gap, first):
     """Margins of neighbours that would overlap meet half way."""
+    order, spans = row.order, row.spans
     at = first
     for k in range(n - 1):
         if order[CUTS, k]:
-            upper, lower = _price(found, order, k + 1), _price(found, order, k)
+            upper, lower = _price(row, k + 1), _price(row, k)
             if upper - lower < 2.0 * gap:
                 spans[at].high = spans[at + 1].low = 0.5 * (upper + lower)
             at += 1

@@ -24,20 +24,20 @@ ESTIMATE_MASS = 0.3  # of the largest cluster in range
 ROUND_MASS = 0.2
 ROUND_STEP_BPS = 50.0
 
-_WALL, _VOLUME, _SWING = int(Source.WALL), int(Source.VOLUME), int(Source.SWING)
-_LIQUIDATIONS, _ROUND = int(Source.LIQUIDATIONS), int(Source.ROUND)
+_WALL, _VOLUME, _SWING = np.int64(Source.WALL), np.int64(Source.VOLUME), np.int64(Source.SWING)
+_LIQUIDATIONS, _ROUND = np.int64(Source.LIQUIDATIONS), np.int64(Source.ROUND)
 _CANDIDATE = int(WallStage.CANDIDATE)
 _REACH = int(RANGE_BPS / BUCKET_BPS)
 
 
 @rare
-def collect(market, around, zones, walls, wall_count, estimates, estimate_count, found):
-    """Fill `found`; how many there are. `zones` are those of the last renewal."""
-    count = _add_walls(around, walls, wall_count, found)
-    count = _add_nodes(market, around, zones, found, count)
-    count = _add_estimates(market, around, zones, estimates, estimate_count, found, count)
-    count = _add_rounds(market, around, zones, found, count)
-    return _add_swings(market, around, zones, found, count)
+def collect(row, walls, wall_count, estimate_count):
+    """Fill row.found; how many there are. The zones are those of the last renewal."""
+    count = _add_walls(row, walls, wall_count)
+    count = _add_nodes(row, count)
+    count = _add_estimates(row, estimate_count, count)
+    count = _add_rounds(row, count)
+    return _add_swings(row, count)
 
 
 @hot
@@ -47,13 +47,14 @@ def wall_mass(lots, reference):
 
 
 @hot
-def side_of(market, zones, mid, price):
+def side_of(row, price):
     """+1 below the mid, -1 above; inside a zone that holds the mid too, that zone's side.
 
     So a zone is not torn in two while the price is in it.
     """
-    for i in range(market.zones):
-        zone = zones[i]
+    mid = row.around.mid
+    for i in range(row.market.zones):
+        zone = row.zones[i]
         if zone.seen and zone.low <= mid <= zone.high and zone.low <= price <= zone.high:
             return zone.side
     return np.int64(1) if price < mid else np.int64(-1)
@@ -75,76 +76,82 @@ def _in_range(mid, price):
 
 
 @hot
-def _put(found, count, price, side, source, mass):
+def _put(row, count, price, side, source, mass):
     """The new count."""
     if count >= CANDIDATES:
         return count
-    row = found[count]
-    row.price, row.side, row.source, row.mass = price, side, source, mass
+    one = row.found[count]
+    one.price, one.side, one.source, one.mass = price, side, source, mass
     return count + 1
 
 
 @hot
-def _add_walls(around, walls, wall_count, found):
+def _add_walls(row, walls, wall_count):
     """Confirmed walls, at their near edge and on their own side."""
+    around = row.around
     count = np.int64(0)
     for i in range(wall_count):
         wall = walls[i]
-        if wall.stage != _CANDIDATE and wall.quantity > 0.0 and _in_range(around.mid, wall.near):
+        price = float(wall.near)
+        if wall.stage != _CANDIDATE and wall.quantity > 0.0 and _in_range(around.mid, price):
             mass = wall_mass(wall.quantity, around.reference_lots)
-            count = _put(found, count, wall.near, wall.side, _WALL, mass)
+            count = _put(row, count, price, wall.side, _WALL, mass)
     return count
 
 
 @hot
-def _add_nodes(market, around, zones, found, count):
-    first, last = profile_range(market, around.mid)
+def _add_nodes(row, count):
+    market = row.market
+    first, last = profile_range(market, row.around.mid)
     least, largest = node_floor(market, first, last)
     width = market.profile_buckets * market.bucket
     for number in range(first, last + 1):
         if node_at(market, number, least):
             price = (number + 0.5) * width - 0.5  # the middle of its ticks
-            side = side_of(market, zones, around.mid, price)
+            side = side_of(row, price)
             mass = market.profile[number % market.profile.size] / largest
-            count = _put(found, count, price, side, _VOLUME, mass)
+            count = _put(row, count, price, side, _VOLUME, mass)
     return count
 
 
 @hot
-def _add_estimates(market, around, zones, estimates, estimate_count, found, count):
+def _add_estimates(row, estimate_count, count):
+    estimates, mid = row.estimates, row.around.mid
     largest = 0.0
     for i in range(estimate_count):
-        if _in_range(around.mid, estimates[i, 0]):
+        if _in_range(mid, estimates[i, 0]):
             largest = max(largest, estimates[i, 1])
     for i in range(estimate_count):
         price = estimates[i, 0]
-        if estimates[i, 1] > 0.0 and _in_range(around.mid, price):
-            side = side_of(market, zones, around.mid, price)
+        if estimates[i, 1] > 0.0 and _in_range(mid, price):
+            side = side_of(row, price)
             mass = ESTIMATE_MASS * estimates[i, 1] / largest
-            count = _put(found, count, price, side, _LIQUIDATIONS, mass)
+            count = _put(row, count, price, side, _LIQUIDATIONS, mass)
     return count
 
 
 @hot
-def _add_rounds(market, around, zones, found, count):
-    step = round_step(around.mid * around.tick_size) / around.tick_size
-    number = math.ceil(around.mid * (1.0 - RANGE_BPS / 1e4) / step)
-    while number * step <= around.mid * (1.0 + RANGE_BPS / 1e4):
+def _add_rounds(row, count):
+    mid, tick_size = row.around.mid, row.around.tick_size
+    step = round_step(mid * tick_size) / tick_size
+    number = math.ceil(mid * (1.0 - RANGE_BPS / 1e4) / step)
+    while number * step <= mid * (1.0 + RANGE_BPS / 1e4):
         price = number * step
-        side = side_of(market, zones, around.mid, price)
-        count = _put(found, count, price, side, _ROUND, ROUND_MASS)
+        side = side_of(row, price)
+        count = _put(row, count, price, side, _ROUND, ROUND_MASS)
         number += 1.0
     return count
 
 
 @hot
-def _add_swings(market, around, zones, found, count):
+def _add_swings(row, count):
+    market, mid = row.market, row.around.mid
     for back in range(BARS):
         k = (market.bar - back) % BARS
         for price in (market.swing_highs[k], market.swing_lows[k]):
-            if _in_range(around.mid, price):  # false for nan
-                side = side_of(market, zones, around.mid, price)
-                count = _put(found, count, price, side, _SWING, SWING_MASS)
+            if _in_range(mid, price):  # false for nan
+                side = side_of(row, price)
+                count = _put(row, count, price, side, _SWING, SWING_MASS)
     return count
 
 

@@ -25,13 +25,14 @@ _CANDIDATE = int(WallStage.CANDIDATE)
 
 
 @rare
-def note_absorption(market, around, zones, elapsed_ns):
+def note_absorption(row, elapsed_ns):
     """Before the flow is poured: zones with much flow inside are read anew, the others' reading fades."""
+    market, around = row.market, row.around
     move_bps = 1e4 * math.log(around.mid / market.renewed_mid)
     keep_share = fade(elapsed_ns, ABSORBED_TAU_S)
     telling = around.impact > 0.0 and around.much_flow > 0.0 and move_bps == move_bps
     for i in range(market.zones):
-        zone = zones[i]
+        zone = row.zones[i]
         bought = flow_between(market, zone.low, zone.high, BUYERS)
         sold = flow_between(market, zone.low, zone.high, SELLERS)
         if telling and abs(bought - sold) >= around.much_flow:
@@ -47,10 +48,11 @@ def is_member(zone, side, near):
 
 
 @rare
-def weigh_walls(market, around, zones, walls, wall_count):
+def weigh_walls(row, walls, wall_count):
     """Sums over each zone's confirmed walls, their genuineness by mass, and how they refill."""
-    for i in range(market.zones):
-        zone = zones[i]
+    around = row.around
+    for i in range(row.market.zones):
+        zone = row.zones[i]
         zone.walls = 0
         zone.lots = zone.executed = zone.added = zone.cancelled_near = 0.0
         weight = total = 0.0

@@ -31,14 +31,15 @@ def overlap(low, high, other_low, other_high):
 
 
 @rare
-def identify(market, zones, spans, count, now_ns, elapsed_ns):
-    """Carry zones over to the spans of this renewal, forget some, begin others."""
+def identify(row, count, now_ns, elapsed_ns):
+    """Carry zones over to the first `count` spans, those of this renewal, forget some, begin others."""
+    market, zones, spans = row.market, row.zones, row.spans
     keep_share = fade(elapsed_ns, PRESENCE_TAU_S)
     gain = 1.0 - fade(min(elapsed_ns, CYCLE_NS), PRESENCE_TAU_S)
-    kept = 0
+    kept = np.int64(0)
     for i in range(market.zones):
         zone = zones[i]
-        span, displaced = _choose(zone, spans, count)
+        span, displaced = _choose(row, zone, count)
         zone.seen = span >= 0
         zone.presence = zone.presence * keep_share + gain * zone.seen
         if span >= 0:
@@ -47,17 +48,18 @@ def identify(market, zones, spans, count, now_ns, elapsed_ns):
         elif zone.touch == 0 and (displaced or zone.presence < LEAST_PRESENCE):
             continue
         if kept != i:
-            _copy(zones, kept, i)
+            _copy(row, kept, i)
         kept += 1
     market.zones = kept
     for k in range(count):
-        if not spans[k].taken and _make_room(market, zones):
-            _begin(market, zones, spans[k], now_ns, gain)
+        if not spans[k].taken and _make_room(row):
+            _begin(row, spans[k], now_ns, gain)
 
 
 @hot
-def _choose(zone, spans, count):
+def _choose(row, zone, count):
     """(span it continues or -1, whether one was there but taken)."""
+    spans = row.spans
     best = -1
     most = 0.0
     displaced = False
@@ -80,9 +82,9 @@ def _choose(zone, spans, count):
 
 
 @rare
-def _copy(zones, to, source):
-    """One place for it: copying a whole row is long machine code."""
-    zones[to] = zones[source]
+def _copy(row, to, source):
+    """One place for it: copying a whole zone is long machine code."""
+    row.zones[to] = row.zones[source]
 
 
 @hot
@@ -92,9 +94,10 @@ def _move(zone, span):
 
 
 @hot
-def _make_room(market, zones):
+def _make_room(row):
     """Whether there is a free row, after the unseen zone with the least presence has left if need be."""
-    if market.zones < ZONES:
+    zones = row.zones
+    if row.market.zones < ZONES:
         return True
     victim = -1
     for i in range(ZONES):
@@ -104,14 +107,15 @@ def _make_room(market, zones):
     if victim < 0:
         return False
     for i in range(victim, ZONES - 1):
-        _copy(zones, i, i + 1)
-    market.zones = ZONES - 1
+        _copy(row, i, i + 1)
+    row.market.zones = ZONES - 1
     return True
 
 
 @rare
-def _begin(market, zones, span, now_ns, presence):
-    zone = zones[market.zones]
+def _begin(row, span, now_ns, presence):
+    market = row.market
+    zone = row.zones[market.zones]
     market.zones += 1
     zone.id = market.next_zone
     market.next_zone += 1

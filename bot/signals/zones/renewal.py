@@ -13,31 +13,31 @@ from bot.signals.zones.touches import arm
 
 
 @rare
-def renew(
-    market, around, zones, walls, wall_count, estimates, estimate_count, model, found, order, spans, now_ns
-):
+def renew(row, walls, wall_count, estimate_count, model, now_ns):
     """Renew a market's zones; nothing happens while its mid is unknown.
 
-    `market`, `around`, `zones`, `walls` are the market's rows, `model` the
-    pooled one; `estimates` (ESTIMATES, 2) holds `estimate_count` prices in
-    ticks and masses; `found`, `order`, `spans` are scratch.
+    `row`: its ZONED, with `estimate_count` row.estimates. `walls`: the first
+    `wall_count` WALL of bot.signals.state are in use. `model`: the pooled one.
     """
-    mid, unit = around.mid, around.volatility_unit
+    market, mid, unit = row.market, row.around.mid, row.around.volatility_unit
     if not mid > 0.0:
         return
     elapsed_ns = max(0, now_ns - market.renewed_ns) if market.renewed_ns > 0 else 0
-    note_absorption(market, around, zones, elapsed_ns)
+    note_absorption(row, elapsed_ns)
     pour(market, mid, elapsed_ns)
-    candidates = collect(market, around, zones, walls, wall_count, estimates, estimate_count, found)
-    spans_found = cluster(found, candidates, order, gap_ticks(mid, unit), extent_ticks(mid, unit), spans)
-    identify(market, zones, spans, spans_found, now_ns, elapsed_ns)
-    weigh_walls(market, around, zones, walls, wall_count)
-    judge(market, around, zones, model)
-    arm(market, around, zones)
+    candidates = collect(row, walls, wall_count, estimate_count)
+    spans = cluster(row, candidates, gap_ticks(mid, unit), extent_ticks(mid, unit))
+    identify(row, spans, now_ns, elapsed_ns)
+    weigh_walls(row, walls, wall_count)
+    judge(row, model)
+    arm(row)
     market.renewed_ns, market.renewed_mid = now_ns, mid
 
 
 @hot
 def card_value(market):
-    """Raw value of the `zone` card: the bias of the nearest zone that is spoken of; nan without one."""
+    """Raw value of the `zone` card: the bias of the nearest zone that is spoken of; nan without one.
+
+    `market`: ZONED.market.
+    """
     return market.card

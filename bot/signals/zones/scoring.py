@@ -85,10 +85,11 @@ def distance_bps(zone, mid):
 
 
 @rare
-def judge(market, around, zones, model):
+def judge(row, model):
     """Score every zone, then choose the ones that are spoken of and the card's value."""
-    for i in range(market.zones):
-        zone = zones[i]
+    around = row.around
+    for i in range(row.market.zones):
+        zone = row.zones[i]
         measure(zone, around)
         zone.hold = hold_probability(model.theta, zone.features)
         trap = is_trap(zone)
@@ -100,7 +101,7 @@ def judge(market, around, zones, model):
         near = math.exp(-zone.distance_bps / (FADE_BPS * around.volatility_unit))
         zone.utility = abs(lean) * zone.mass * zone.presence * near
         zone.grade = grade_of(zone.bias, around.voices, zone.utility)
-    _rank(market, zones)
+    _rank(row)
 
 
 @hot
@@ -110,8 +111,9 @@ def is_established(zone):
 
 
 @hot
-def _rank(market, zones):
+def _rank(row):
     """Rank the three most useful of a side that are no traps, the older of equals first."""
+    market, zones = row.market, row.zones
     market.card = np.nan
     nearest = math.inf
     for i in range(market.zones):

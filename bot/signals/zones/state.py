@@ -1,4 +1,4 @@
-"""All state of the zones: a row a market and a row a zone, all tables bounded, checkpointed by copying.
+"""All state of the zones: a record a market, all tables in it bounded, checkpointed by copying.
 
 Prices are ticks (edges of zones are not whole ones), sizes lots, distances
 basis points of the mid, times nanoseconds; nan is unknown. What a full table
@@ -78,33 +78,6 @@ class Touch(IntEnum):
     APPROACHED = 1  # within the near distance of the zone
     REACHED = 2  # at its near edge
 
-
-RESTING = np.dtype(
-    [
-        ("side", "<i8"),  # book side: +1 bid, -1 ask
-        ("near", "<i8"),  # edge towards the mid, ticks
-        ("stage", "<i8"),  # bot.signals.walls.WallStage; candidates do not count
-        ("quantity", "<f8"),  # lots displayed now
-        ("executed", "<f8"),
-        ("added", "<f8"),
-        ("cancelled_near", "<f8"),
-        ("genuineness", "<f8"),
-    ],
-    align=True,
-)
-"""What zones read of a wall. Any rows with these fields will do; the walls' own have them."""
-
-ENDED = np.dtype(
-    [
-        ("side", "<i8"),
-        ("near", "<i8"),
-        ("label", "<i8"),  # bot.signals.walls.WallEnd, 0 no row
-        ("ended_ns", "<i8"),
-        ("peak", "<f8"),  # lots
-    ],
-    align=True,
-)
-"""What zones read of walls that ended lately, in any order; the walls' own rows will do."""
 
 AROUND = np.dtype(
     [
@@ -265,23 +238,54 @@ MODEL = np.dtype(
 )
 
 
-class Zones(NamedTuple):
-    """Arrays of M markets; the scratch arrays hold nothing that outlives a call."""
+ZONED = np.dtype(
+    [
+        ("market", MARKET),
+        ("around", AROUND),
+        ("zones", ZONE, (ZONES,)),  # the first market.zones in use, oldest first
+        ("outcomes", OUTCOME, (OUTCOMES,)),  # a ring
+        # nothing in these outlives a renewal
+        ("estimates", "<f8", (ESTIMATES, 2)),  # price in ticks, mass
+        ("found", CANDIDATE, (CANDIDATES,)),
+        ("order", "<i8", (2, CANDIDATES)),
+        ("spans", SPAN, (CANDIDATES,)),
+    ],
+    align=True,
+)
 
-    markets: np.ndarray  # (M,) MARKET
-    around: np.ndarray  # (M,) AROUND
-    zones: np.ndarray  # (M, ZONES) ZONE, the first markets.zones in use, oldest first
-    outcomes: np.ndarray  # (M, OUTCOMES) OUTCOME, a ring
-    model: np.ndarray  # (1,) MODEL, pooled
-    estimates: np.ndarray  # (ESTIMATES, 2) float64 scratch: price in ticks, mass
-    found: np.ndarray  # (CANDIDATES,) CANDIDATE scratch
-    order: np.ndarray  # (2, CANDIDATES) int64 scratch
-    spans: np.ndarray  # (CANDIDATES,) SPAN scratch
+
+class Zones(NamedTuple):
+    """A record a market, and what all of them learn together."""
+
+    rows: np.ndarray  # (M,) ZONED
+    model: np.ndarray  # (1,) MODEL
+
+    @property
+    def markets(self) -> np.ndarray:
+        """(M,) MARKET, a view."""
+        return self.rows["market"]
+
+    @property
+    def around(self) -> np.ndarray:
+        """(M,) AROUND, a view."""
+        return self.rows["around"]
+
+    @property
+    def zones(self) -> np.ndarray:
+        """(M, ZONES) ZONE, a view."""
+        return self.rows["zones"]
+
+    @property
+    def outcomes(self) -> np.ndarray:
+        """(M, OUTCOMES) OUTCOME, a view."""
+        return self.rows["outcomes"]
 
 
 def new_zones(markets: int) -> Zones:
     """Cold state: no zones, coefficients at their prior."""
-    around = np.zeros(markets, AROUND)
+    rows = np.zeros(markets, ZONED)
+    rows["market"] = _cold_market()
+    around = rows["around"]
     for name in ("mid", "sigma_60s_bps", "reference_lots", "book_probability", "impact", "much_flow"):
         around[name] = np.nan
     around["refill"] = around["voices"] = np.nan
@@ -289,27 +293,17 @@ def new_zones(markets: int) -> Zones:
     model = np.zeros(1, MODEL)
     model["theta"] = PRIOR
     model["precision"] = FIRST_PRECISION
-    return Zones(
-        markets=np.repeat(_cold_market(), markets),
-        around=around,
-        zones=np.zeros((markets, ZONES), ZONE),
-        outcomes=np.zeros((markets, OUTCOMES), OUTCOME),
-        model=model,
-        estimates=np.zeros((ESTIMATES, 2)),
-        found=np.zeros(CANDIDATES, CANDIDATE),
-        order=np.zeros((2, CANDIDATES), np.int64),
-        spans=np.zeros(CANDIDATES, SPAN),
-    )
+    return Zones(rows, model)
 
 
 def forget(zones: Zones, market: int) -> None:
     """A market starts again (another tick or contract size); what was learned stays."""
-    zones.markets[market] = _cold_market()[0]
+    zones.markets[market] = _cold_market()
     zones.zones[market] = np.zeros((), ZONE)
 
 
 def _cold_market() -> np.ndarray:
-    row = np.zeros(1, MARKET)
+    row = np.zeros((), MARKET)
     row["first"] = NO_BUCKET
     row["next_zone"] = 1
     for name in ("highs", "lows", "swing_highs", "swing_lows", "renewed_mid", "card", "mid"):

@@ -11,37 +11,37 @@ BESIDE = 2
 
 
 @hot
-def note_bar(row, now_ns, mid):
+def note_bar(market, now_ns, mid):
     """A mid of this second."""
     bar = now_ns // BAR_NS
-    if bar != row.bar:
-        _open(row, bar)
+    if bar != market.bar:
+        _open(market, bar)
     k = bar % BARS
-    row.highs[k] = mid if not row.highs[k] >= mid else row.highs[k]
-    row.lows[k] = mid if not row.lows[k] <= mid else row.lows[k]
+    market.highs[k] = mid if not market.highs[k] >= mid else market.highs[k]
+    market.lows[k] = mid if not market.lows[k] <= mid else market.lows[k]
 
 
 @rare
-def _open(row, bar):
+def _open(market, bar):
     """Close the present bar, which may complete a swing two bars ago, and open another."""
-    if row.bar > 0:
-        _complete(row, row.bar - BESIDE)
-    for number in range(max(row.bar + 1, bar - BARS + 1), bar + 1):
+    if market.bar > 0:
+        _complete(market, market.bar - BESIDE)
+    for number in range(max(market.bar + 1, bar - BARS + 1), bar + 1):
         k = number % BARS
-        row.highs[k] = row.lows[k] = row.swing_highs[k] = row.swing_lows[k] = np.nan
-    row.bar = bar
+        market.highs[k] = market.lows[k] = market.swing_highs[k] = market.swing_lows[k] = np.nan
+    market.bar = bar
 
 
 @hot
-def _complete(row, bar):
+def _complete(market, bar):
     """A bar whose two neighbours on each side are known: the first of equals is the swing."""
-    high, low = row.highs[bar % BARS], row.lows[bar % BARS]
+    high, low = market.highs[bar % BARS], market.lows[bar % BARS]
     is_high = is_low = True
     for beside in range(1, BESIDE + 1):
         before, after = (bar - beside) % BARS, (bar + beside) % BARS
-        is_high = is_high and high > row.highs[before] and high >= row.highs[after]
-        is_low = is_low and low < row.lows[before] and low <= row.lows[after]
+        is_high = is_high and high > market.highs[before] and high >= market.highs[after]
+        is_low = is_low and low < market.lows[before] and low <= market.lows[after]
     if is_high:
-        row.swing_highs[bar % BARS] = high
+        market.swing_highs[bar % BARS] = high
     if is_low:
-        row.swing_lows[bar % BARS] = low
+        market.swing_lows[bar % BARS] = low

@@ -39,24 +39,31 @@ _CANDIDATE, _WALL_PULLED = int(WallStage.CANDIDATE), int(WallEnd.PULLED)
 
 
 @hot
-def note_mid(market, zones, walls, wall_count, ended, outcomes, model, now_ns, mid):
-    """Every second, with the mid in ticks (nan: unknown). All but `model` are the market's own rows."""
+def note_mid(row, walls, wall_count, ended, model, now_ns, mid):
+    """Every second, with the mid in ticks (nan: unknown).
+
+    `row`: the market's ZONED. `walls`: the first `wall_count` WALL of
+    bot.signals.state are in use; `ended`: its ENDED, label 0 where none is yet.
+    `model`: the pooled one.
+    """
     if not mid > 0.0:
         return
+    market = row.market
     note_bar(market, now_ns, mid)
     if market.open > 0 and now_ns - market.mid_ns > SILENCE_NS:
-        abandon(market, zones)
+        abandon(row)
     market.mid, market.mid_ns = mid, now_ns
     if market.open > 0 or not market.floor < mid < market.ceiling:
-        _follow(market, zones, walls, wall_count, ended, outcomes, model, now_ns, mid)
+        _follow(row, walls, wall_count, ended, model, now_ns, mid)
 
 
 @rare
-def abandon(market, zones):
+def abandon(row):
     """End all approaches without a trace: after a gap, or when the walls were reset."""
+    market = row.market
     for i in range(market.zones):
-        zones[i].touch = _NOT_NEAR
-        zones[i].armed = 0
+        row.zones[i].touch = _NOT_NEAR
+        row.zones[i].armed = 0
     market.open = 0
     market.floor, market.ceiling = -math.inf, math.inf
 
@@ -70,15 +77,16 @@ def trigger_of(market, zone):
 
 
 @rare
-def arm(market, around, zones):
+def arm(row):
     """After a renewal: which zones the mid is outside of, and how far is near, away and through."""
+    market, around = row.market, row.around
     unit, sigma = around.volatility_unit, around.sigma_60s_bps
     market.near_bps = NEAR_BPS * unit
     market.leave_bps = sigma if sigma > LEAVE_BPS else LEAVE_BPS
     market.break_bps = BREAK_SIGMAS * sigma if BREAK_SIGMAS * sigma > BREAK_BPS else BREAK_BPS
     market.floor, market.ceiling = -math.inf, math.inf
     for i in range(market.zones):
-        zone = zones[i]
+        zone = row.zones[i]
         trigger = trigger_of(market, zone)
         outside = zone.side * (around.mid - trigger) > 0.0
         zone.armed = zone.touch == _NOT_NEAR and outside and is_established(zone)
@@ -89,16 +97,17 @@ def arm(market, around, zones):
 
 
 @rare
-def _follow(market, zones, walls, wall_count, ended, outcomes, model, now_ns, mid):
+def _follow(row, walls, wall_count, ended, model, now_ns, mid):
+    market = row.market
     for i in range(market.zones):
-        zone = zones[i]
+        zone = row.zones[i]
         if zone.touch == _NOT_NEAR:
             if not zone.armed or zone.side * (mid - trigger_of(market, zone)) > 0.0:
                 continue
             _approach(market, zone, now_ns)
         label = _label(zone, walls, wall_count, ended, now_ns, mid)
         if label >= 0:
-            _end(market, zone, outcomes, model, label, now_ns)
+            _end(row, zone, model, label, now_ns)
 
 
 @hot
@@ -172,8 +181,9 @@ def _pulled(zone, walls, wall_count, ended):
 
 
 @rare
-def _end(market, zone, outcomes, model, label, now_ns):
+def _end(row, zone, model, label, now_ns):
     """Count an approach, remember it, learn from it."""
+    market = row.market
     zone.touch = _NOT_NEAR
     zone.armed = 0
     market.open -= 1
@@ -181,12 +191,12 @@ def _end(market, zone, outcomes, model, label, now_ns):
     zone.breaks += label == _BREAK
     zone.pulls += label == _PULLED
     zone.recent_pulls = ((zone.recent_pulls << 1) | (label == _PULLED)) & 7
-    row = outcomes[market.outcomes % OUTCOMES]
+    outcome = row.outcomes[market.outcomes % OUTCOMES]
     market.outcomes += 1
-    row.zone, row.label, row.side = zone.id, label, zone.touch_side
-    row.low, row.high = min(zone.near, zone.far), max(zone.near, zone.far)
-    row.began_ns, row.ended_ns = zone.touch_ns, now_ns
-    row.hold, row.trap = zone.touch_hold, zone.touch_trap
+    outcome.zone, outcome.label, outcome.side = zone.id, label, zone.touch_side
+    outcome.low, outcome.high = min(zone.near, zone.far), max(zone.near, zone.far)
+    outcome.began_ns, outcome.ended_ns = zone.touch_ns, now_ns
+    outcome.hold, outcome.trap = zone.touch_hold, zone.touch_trap
     if label != _NONE:
         held = 1.0 if label == _HOLD else 0.0
         tally(model, zone.touch_hold, held, zone.touch_trap, 1 if label == _PULLED else 0)

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.signals.cross import divergence
-from bot.signals.cross.divergence import FLOOR_BPS, HISTORY, LEAST_HISTORY, TAU_S
-from bot.signals.rolling import new_windows
+from bot.signals.cross.divergence import FLOOR_BPS, LEAST_HISTORY, TAU_S
 from tests import reference
 from tests.signals.worlds import NS_PER_S, T0
 
@@ -22,15 +21,13 @@ STEP = st.tuples(st.sampled_from([0, 10, 10, 10, 10, 400]), MID, MID, st.floats(
 @settings(max_examples=40)
 @given(st.lists(STEP, min_size=1, max_size=20), st.sampled_from([0, 30, LEAST_HISTORY + 3]))
 def test_each_excess_is_judged_by_the_ones_before_it(steps, warm):
-    row, windows = divergence.new_divergence(1)[0], new_windows(1, 1, HISTORY)
+    row = divergence.new_divergence(1)[0]
     steps = [(10, 10_000 + k * 7 % 5, 10_000, 0.0) for k in range(warm)] + steps
     now, times, values, history = T0, [], [], []
     for gap, mid, others, apart in steps:
         now += gap * NS_PER_S
         known = None not in (mid, others)
-        divergence.on_mids(
-            row, windows, 0, 0, now, *(math.nan if m is None else float(m) for m in (mid, others)), apart
-        )
+        divergence.on_mids(row, now, *(math.nan if m is None else float(m) for m in (mid, others)), apart)
         t = (now - T0) / NS_PER_S
         num = den = 0.0
         for k, (t0, value) in enumerate(zip(times, values, strict=True)):

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from bot.signals.derivatives import clusters, crowd
 from bot.signals.derivatives.clusters import LEVERAGES, LONGS, SHARES, SHORTS, bucket_of, mass_at
-from bot.signals.derivatives.crowd import FLOOR, HISTORY, LEAST_HISTORY
-from bot.signals.rolling import new_windows
+from bot.signals.derivatives.crowd import FLOOR, LEAST_HISTORY
 from tests import reference
 from tests.signals.worlds import NS_PER_S, T0
 
@@ -22,9 +21,9 @@ HOUR_NS = 3_600 * NS_PER_S
 
 @given(st.lists(st.integers(-2, 40), min_size=1, max_size=80))
 def test_a_ratio_is_judged_by_the_different_ones_before_it(tenths):
-    row, windows, history = crowd.new_crowd(1)[0], new_windows(1, 1, HISTORY), []
+    row, history = crowd.new_crowd(1)[0], []
     for k, tenth in enumerate(tenths):
-        crowd.on_ratio(row, windows, 0, 0, T0 + k, tenth / 10)
+        crowd.on_ratio(row, T0 + k, tenth / 10)
         if tenth <= 0:  # no ratio
             continue
         value = math.log(tenth / 10)
@@ -39,13 +38,13 @@ def test_a_ratio_is_judged_by_the_different_ones_before_it(tenths):
 
 
 def test_a_ratio_fades_with_five_minutes_and_a_repeated_one_is_fresh_again():
-    row, windows = crowd.new_crowd(1)[0], new_windows(1, 1, HISTORY)
+    row = crowd.new_crowd(1)[0]
     assert crowd.freshness(row, T0) == 0.0
-    crowd.on_ratio(row, windows, 0, 0, T0, 1.5)
+    crowd.on_ratio(row, T0, 1.5)
     assert crowd.freshness(row, T0 + 300 * NS_PER_S) == pytest.approx(math.exp(-1))
-    crowd.on_ratio(row, windows, 0, 0, T0 + 300 * NS_PER_S, 1.5)
+    crowd.on_ratio(row, T0 + 300 * NS_PER_S, 1.5)
     assert crowd.freshness(row, T0 + 300 * NS_PER_S) == 1.0
-    assert windows.places[0, 0, 0] == 1
+    assert row["history"]["count"] == 1
 
 
 def test_leverage_is_unknown_where_no_margin_is_told():

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.signals.derivatives import interest
-from bot.signals.derivatives.interest import DAY, INTEREST_FLOOR, LEAST_SAMPLES, PRICE_FLOOR_BPS, SPANS
-from bot.signals.rolling import new_windows
+from bot.signals.derivatives.interest import INTEREST_FLOOR, LEAST_SAMPLES, PRICE_FLOOR_BPS, SPANS
 from tests import reference
 from tests.signals.worlds import NS_PER_S
 
@@ -35,10 +34,10 @@ def changes(interests, mids, minute, span):
 @settings(max_examples=40)
 @given(STEPS, st.sampled_from([0, 70, 125]))
 def test_changes_and_their_z_equal_those_of_the_whole_list(steps, warm):
-    row, windows = interest.new_interest(1)[0], new_windows(1, interest.ROWS, DAY)
+    row = interest.new_interest(1)[0]
     steps = [(1, 1_000 + k * 7 % 11, 1_000 + k * 5 % 13) for k in range(warm)] + steps
     minute, interests, mids = START, {}, {}
-    history: list[list[float]] = [[] for _ in range(interest.ROWS)]
+    history: list[list[float]] = [[] for _ in range(4)]
     last = None
     for gap, figure, mid in steps:
         minute += gap
@@ -50,9 +49,7 @@ def test_changes_and_their_z_equal_those_of_the_whole_list(steps, warm):
         if mid is not None:
             mids[minute] = mid
         for _ in range(2):  # the second call of a minute changes nothing
-            interest.on_minute(
-                row, windows, 0, 0, minute * MINUTE_NS + 7, math.nan if mid is None else float(mid)
-            )
+            interest.on_minute(row, minute * MINUTE_NS + 7, math.nan if mid is None else float(mid))
         for k, span in enumerate(SPANS):
             want = changes(interests, mids, minute, span)
             z = []

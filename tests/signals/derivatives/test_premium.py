@@ -11,14 +11,12 @@ from hypothesis import strategies as st
 
 from bot.signals.derivatives import premium
 from bot.signals.derivatives.premium import (
-    BASIS_MINUTES,
     BASIS_TAU_S,
     LEAST_MINUTES,
     LEAST_SETTLEMENTS,
     RATE_FLOOR,
     SETTLEMENTS,
 )
-from bot.signals.rolling import new_windows
 from tests import reference
 from tests.signals.worlds import NS_PER_S, T0, ladder_of
 
@@ -27,7 +25,7 @@ SIDE = st.dictionaries(st.integers(1, 200), st.integers(1, 50), min_size=1, max_
 
 
 def fresh():
-    return premium.new_premium(1)[0], new_windows(1, premium.ROWS, BASIS_MINUTES)
+    return premium.new_premium(1)[0]
 
 
 @given(SIDE, SIDE, st.integers(19_800, 20_200), st.integers(1, 120))
@@ -59,7 +57,7 @@ PREMIUMS = st.lists(
 
 @given(PREMIUMS)
 def test_expected_funding_comes_from_the_time_weighted_premium_of_the_interval(notes):
-    row, _ = fresh()
+    row = fresh()
     now, area, known, held, newest = T0, 0.0, 0.0, None, None
     for gap, value in notes:
         now += gap
@@ -75,31 +73,32 @@ def test_expected_funding_comes_from_the_time_weighted_premium_of_the_interval(n
         assert got == pytest.approx(reference.funding_rate(area / known, cap=0.003), rel=1e-9, abs=1e-12)
 
 
-def settled(row, windows, rates, interval_ns=8 * HOUR_NS):
+def settled(row, rates, interval_ns=8 * HOUR_NS):
     for k, rate in enumerate(rates):
         at = T0 + k * interval_ns
         for now in (at - interval_ns + NS_PER_S, at - NS_PER_S):  # right after the last one and right before
-            premium.on_funding(row, windows, 0, 0, now, rate, at)
+            premium.on_funding(row, now, rate, at)
 
 
 def test_a_settlement_that_passes_joins_the_history_with_its_last_rate():
-    row, windows = fresh()
+    row = fresh()
     premium.note(row, T0, 0.001)
     premium.note(row, T0 + NS_PER_S, 0.001)
-    settled(row, windows, [1e-4, 2e-4, 3e-4])
+    settled(row, [1e-4, 2e-4, 3e-4])
     # a new estimate of the same one
-    premium.on_funding(row, windows, 0, 0, T0 + 16 * HOUR_NS - 5, 3.5e-4, T0 + 16 * HOUR_NS)
-    assert windows.samples[0, premium.SETTLED, 0, :2].tolist() == [1e-4, 2e-4]
+    premium.on_funding(row, T0 + 16 * HOUR_NS - 5, 3.5e-4, T0 + 16 * HOUR_NS)
+    assert row["settled"]["count"] == 2
+    assert row["settled"]["arrived"][:2].tolist() == [1e-4, 2e-4]
     assert row["rate"] == 3.5e-4
     assert premium.yearly_funding(row) == pytest.approx(reference.annualised_funding(3.5e-4, 8))
     assert math.isnan(premium.expected_funding(row, math.inf))  # the premium starts anew each interval
 
 
 def test_after_a_silence_neither_the_settled_rate_nor_the_interval_is_known():
-    row, windows = fresh()
-    premium.on_funding(row, windows, 0, 0, T0, 1e-4, T0 + HOUR_NS)
-    premium.on_funding(row, windows, 0, 0, T0 + 20 * HOUR_NS, 2e-4, T0 + 24 * HOUR_NS)
-    assert windows.places[0, premium.SETTLED, 0] == 0
+    row = fresh()
+    premium.on_funding(row, T0, 1e-4, T0 + HOUR_NS)
+    premium.on_funding(row, T0 + 20 * HOUR_NS, 2e-4, T0 + 24 * HOUR_NS)
+    assert row["settled"]["count"] == 0
     assert math.isnan(premium.yearly_funding(row))
     assert row["rate"] == 2e-4
 
@@ -111,9 +110,9 @@ def test_after_a_silence_neither_the_settled_rate_nor_the_interval_is_known():
     st.booleans(),
 )
 def test_the_funding_card_is_against_an_unusual_rate(rates, rate, crowding):
-    row, windows = fresh()
-    settled(row, windows, [*rates, rate])
-    got = premium.funding_score(row, windows, 0, 0, crowding)
+    row = fresh()
+    settled(row, [*rates, rate])
+    got = premium.funding_score(row, crowding)
     if len(rates) < LEAST_SETTLEMENTS:
         assert math.isnan(got)
         return
@@ -130,13 +129,13 @@ BASES = st.lists(
 @settings(max_examples=40)
 @given(BASES, st.integers(0, LEAST_MINUTES))
 def test_the_basis_is_centred_at_its_slow_mean_and_judged_by_earlier_minutes(steps, known):
-    row, windows = fresh()
+    row = fresh()
     # a warm-up of one sample a minute, so that z is known in some examples
     steps = [(60, float(k % 7)) for k in range(known)] + steps
     now, times, values, history, minute = T0, [], [], [], None
     for gap, basis in steps:
         now += gap * NS_PER_S
-        premium.on_basis(row, windows, 0, 0, now, math.nan if basis is None else basis)
+        premium.on_basis(row, now, math.nan if basis is None else basis)
         t = (now - T0) / NS_PER_S
         num = den = 0.0
         for k, (t0, value) in enumerate(zip(times, values, strict=True)):

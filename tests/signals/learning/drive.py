@@ -21,6 +21,7 @@ SCALP, DAY, SWING = (mode.place for mode in Mode)
 CYCLE_NS = tuple(mode.cycle_s * NS_PER_S for mode in Mode)
 START = 1000.0  # decision mid of every round
 RANDOM, ADVERSARIAL = 0, 1
+FEW = 3  # cards of most tests: each number of cards is another record, and compiled anew
 
 
 def even_cards(count: int, categories: int = 4) -> list[CardSpec]:
@@ -29,7 +30,7 @@ def even_cards(count: int, categories: int = 4) -> list[CardSpec]:
     return [CardSpec(f"card{i}", f"category{i % categories}", 0.3, (share,) * 3) for i in range(count)]
 
 
-def even_learning(markets: int, count: int, categories: int = 4) -> Learning:
+def even_learning(markets: int, count: int = FEW, categories: int = 4) -> Learning:
     return new_learning(markets, even_cards(count, categories), (1.0 / (count + 1),) * 3)
 
 
@@ -44,14 +45,14 @@ class Desk:
         self.cards["score"] = math.nan
 
     def mid(self, now_ns: int, mid: float, market: int = 0) -> None:
-        note_mid(self.learning.clocks, self.learning.rounds, market, now_ns, float(mid))
+        note_mid(self.learning.rows[market], now_ns, float(mid))
 
     def settle(self, now_ns: int) -> None:
         settle(self.learning, now_ns)
 
     def begin(self, now_ns: int, scores: Sequence[float], market: int = 0) -> None:
         self.cards["score"][market] = np.asarray(scores, float)[:, None]
-        begin(self.learning, self.cards, market, now_ns)
+        begin(self.learning, self.cards[market], market, now_ns)
 
     def tick(self, now_ns: int, scores: Sequence[float]) -> None:
         """Settle, then begin with these scores in all markets."""
@@ -96,27 +97,27 @@ def run(learning: Learning, mode: int, scores: np.ndarray, outcomes: np.ndarray,
 
 @njit
 def _run(learning, readings, mode, copies, scores, outcomes, kind, predictions, chances, weights):
-    rounds = scores.shape[0]
+    rows, rounds = learning.rows, scores.shape[0]
     for t in range(rounds + copies):
         now = T0 + t * CYCLE_NS[mode]
-        for market in range(learning.clocks.size):
+        for market in range(rows.size - 1):
             end = START
             if t >= copies:
                 if kind == ADVERSARIAL:
                     outcomes[t - copies, market] = predictions[t - copies, SYMBOL] <= 0.5
                 end = START * (1.0 + 0.002 * (outcomes[t - copies, market] - 0.5))
-            note_mid(learning.clocks, learning.rounds, market, now, end)
+            note_mid(rows[market], now, end)
         settle(learning, now)
         if t >= copies:
-            weights[0, t - copies] = learning.weights[0, mode]
-            weights[1, t - copies] = learning.published[0, mode]
+            weights[0, t - copies] = rows[0].weights[mode]
+            weights[1, t - copies] = rows[0].published[mode]
         if t >= rounds:
             continue
-        for market in range(learning.clocks.size):
+        for market in range(rows.size - 1):
             for card in range(scores.shape[2]):
                 readings[market, card, mode].score = scores[t, market, card]
-            begin(learning, readings, market, now)
-            note_mid(learning.clocks, learning.rounds, market, now + 250_000_000, START)
+            begin(learning, readings[market], market, now)
+            note_mid(rows[market], now + 250_000_000, START)
         copy = copy_of(mode, now)
-        predictions[t] = learning.rounds[0, mode, copy].predictions
-        chances[t] = learning.said[0, mode, copy, 1]
+        predictions[t] = rows[0].rounds[mode, copy].predictions
+        chances[t] = rows[0].said[mode, copy, 1]

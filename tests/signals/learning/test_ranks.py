@@ -10,7 +10,7 @@ import pytest
 from bot.signals.learning.ranks import bin_of, information_coefficient, rank_correlation
 from bot.signals.learning.state import BINS
 from tests import reference
-from tests.signals.learning.drive import SCALP, SWING, even_learning, run
+from tests.signals.learning.drive import FEW, SCALP, SWING, even_learning, run
 
 
 def table_of(xs: np.ndarray, moves: np.ndarray) -> np.ndarray:
@@ -53,19 +53,19 @@ def test_few_labels_that_overlap_shrink_the_coefficient():
 
 def test_a_card_that_knows_has_a_higher_coefficient_than_one_that_does_not():
     rng = np.random.default_rng(8)
-    scores = rng.uniform(-1, 1, (2_000, 1, 2))
+    scores = rng.uniform(-1, 1, (2_000, 1, FEW))
     outcomes = (scores[:, :, 0] + rng.normal(size=(2_000, 1)) > 0).astype(float)
-    learning = even_learning(1, 2)
+    learning = even_learning(1)
     run(learning, SCALP, scores, outcomes)
-    knows, guesses, composite = (rank_correlation(table) for table in learning.tables[0, SCALP])
+    knows, guesses, _, composite = (rank_correlation(table) for table in learning.tables[0, SCALP])
     assert knows > 0.3 > 0.1 > abs(guesses)
     assert composite > 0.2
 
 
 def test_old_labels_fade_with_a_half_life_of_two_days():
-    learning = even_learning(1, 2)
+    learning = even_learning(1)
     rounds = 2 * 86_400 // 300  # of a swing cycle: one half-life
-    scores = np.full((rounds, 1, 2), 0.5)
+    scores = np.full((rounds, 1, FEW), 0.5)
     run(learning, SWING, scores, np.ones((rounds, 1)))
     whole = 0.5 ** (300 / (2 * 86_400))
     assert learning.tables[0, SWING, 0].sum() == pytest.approx((1 - 0.5) / (1 - whole), rel=1e-4)

@@ -14,6 +14,7 @@ from tests import reference
 from tests.signals.learning.drive import (
     CYCLE_NS,
     DAY,
+    FEW,
     SCALP,
     START,
     SWING,
@@ -30,7 +31,7 @@ UP, DOWN = START * 1.001, START * 0.999
 
 @pytest.fixture
 def desk() -> Desk:
-    return Desk(even_learning(1, 3))
+    return Desk(even_learning(1))
 
 
 def labels(desk: Desk, mode: int = SCALP, market: int = 0) -> int:
@@ -79,11 +80,11 @@ def test_copies_take_turns_by_the_clock_and_only_the_one_with_the_label_learns(d
     ("mode", "cycles"), [(SCALP, 2), (DAY, 10), (SWING, 12)], ids=["scalp", "day", "swing"]
 )
 def test_a_horizon_is_as_many_cycles_as_copies(mode, cycles):
-    desk = Desk(even_learning(1, 2))
+    desk = Desk(even_learning(1))
     assert COPIES[mode] == cycles
     for t in range(cycles + 3):
         assert labels(desk, mode) == max(0, t - cycles)
-        desk.round(T0 + t * CYCLE_NS[mode], (0.5, 0.5), UP)
+        desk.round(T0 + t * CYCLE_NS[mode], (0.5, 0.5, 0.5), UP)
 
 
 def test_the_move_starts_at_the_decision_mid_and_not_at_the_tick(desk):
@@ -137,7 +138,7 @@ def test_an_end_takes_the_last_mid_of_five_seconds(desk):
 
 
 def test_after_a_skipped_round_the_other_copies_keep_their_turns():
-    whole, gap = Desk(even_learning(1, 3)), Desk(even_learning(1, 3))
+    whole, gap = Desk(even_learning(1)), Desk(even_learning(1))
     for t in range(8):
         for desk in (whole, gap):
             missing = desk is gap and t == 4
@@ -165,12 +166,10 @@ def test_a_tick_that_comes_a_little_late_still_labels(desk):
 
 def test_ticks_between_cycles_change_nothing(desk):
     open_round(desk)
-    before = [array.copy() for array in desk.learning]
+    before = desk.learning.rows.copy()
     for second in (10, 20):
         desk.tick(T0 + second * NS_PER_S, (0.9, 0.9, 0.9))
-    for array, was, name in zip(desk.learning, before, desk.learning._fields, strict=True):
-        if name != "scratch":
-            np.testing.assert_array_equal(array, was, err_msg=name)
+    assert desk.learning.rows.tobytes() == before.tobytes()
 
 
 def test_no_round_begins_while_all_cards_sleep(desk):
@@ -180,7 +179,7 @@ def test_no_round_begins_while_all_cards_sleep(desk):
 
 
 def test_the_pooled_learner_takes_the_mean_over_the_markets():
-    both, alone = Desk(even_learning(2, 3)), Desk(even_learning(1, 3))
+    both, alone = Desk(even_learning(2)), Desk(even_learning(1))
     for desk in (both, alone):
         desk.round(T0, (0.5, -0.5, 0.2), START)
         for t in range(1, 9):
@@ -192,7 +191,7 @@ def test_the_pooled_learner_takes_the_mean_over_the_markets():
 
 
 def test_one_market_does_not_learn_from_another():
-    desk = Desk(even_learning(2, 3))
+    desk = Desk(even_learning(2))
     for t in range(6):
         now = T0 + t * CYCLE_NS[SCALP]
         desk.mid(now, UP, 0)
@@ -207,9 +206,9 @@ def test_one_market_does_not_learn_from_another():
 
 @pytest.mark.parametrize(("mode", "seed"), [(SCALP, 1), (SCALP, 2), (DAY, 3)])
 def test_the_learner_equals_its_plain_twin(mode, seed):
-    markets, cards, ticks = 3, 4, 150
+    markets, ticks = 3, 150
     rng = np.random.default_rng(seed)
-    desk = Desk(even_learning(markets, cards))
+    desk = Desk(even_learning(markets))
     learning = desk.learning
     plain = PlainLearner(markets, learning.priors[mode].tolist(), COPIES[mode], learning.categories.tolist())
     for t in range(ticks):
@@ -220,7 +219,7 @@ def test_the_learner_equals_its_plain_twin(mode, seed):
         plain.settle(t, ends)
         desk.settle(now)
         for market in range(markets):
-            xs = [None if rng.random() < 0.25 else float(rng.uniform(-1, 1)) for _ in range(cards)]
+            xs = [None if rng.random() < 0.25 else float(rng.uniform(-1, 1)) for _ in range(FEW)]
             start = None if rng.random() < 0.1 else START
             said = plain.begin(t, market, xs, start)
             desk.begin(now, [NAN if x is None else x for x in xs], market)
@@ -241,9 +240,9 @@ def test_the_learner_equals_its_plain_twin(mode, seed):
 
 def test_the_interleaved_copies_equal_the_delayed_run_of_the_reference():
     rng = np.random.default_rng(4)
-    learning = even_learning(1, 5)
+    learning = even_learning(1)
     outcomes = rng.integers(0, 2, (300, 1)).astype(float)
-    seen = run(learning, SCALP, rng.uniform(-1, 1, (300, 1, 5)), outcomes)
+    seen = run(learning, SCALP, rng.uniform(-1, 1, (300, 1, FEW)), outcomes)
     want = reference.delayed_run(seen.chances.tolist(), seen.outcomes.tolist(), COPIES[SCALP], ALPHA)
     np.testing.assert_allclose(seen.predictions[:, SYMBOL], want["predictions"], rtol=1e-10)
     mean = np.exp(learning.log_weights[0, SCALP, : COPIES[SCALP]]).mean(axis=0)
@@ -252,13 +251,13 @@ def test_the_interleaved_copies_equal_the_delayed_run_of_the_reference():
 
 def test_the_same_stream_gives_the_same_bytes():
     rng = np.random.default_rng(5)
-    scores = rng.uniform(-1, 1, (400, 2, 4))
+    scores = rng.uniform(-1, 1, (400, 2, FEW))
     outcomes = rng.integers(0, 2, (400, 2)).astype(float)
-    first, second = even_learning(2, 4), even_learning(2, 4)
+    first, second = even_learning(2), even_learning(2)
     for learning in (first, second):
         run(learning, SCALP, scores, outcomes.copy())
-    for name in set(first._fields) - {"scratch"}:
-        assert getattr(first, name).tobytes() == getattr(second, name).tobytes(), name
+    for name in first.rows.dtype.names or ():
+        assert first.rows[name].tobytes() == second.rows[name].tobytes(), name
 
 
 def test_what_is_stored_of_a_round_is_what_was_said(desk):

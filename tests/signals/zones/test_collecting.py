@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from bot.core.units import NS_PER_S
 from bot.signals.derivatives import clusters
-from bot.signals.state import ENDED, WALL
 from bot.signals.zones import state
 from bot.signals.zones.collect import ROUND_MASS, collect, nearby_estimates, round_step
 from bot.signals.zones.flow import BUYERS, SELLERS, flow_between, node_at, node_floor, pour, profile_range
@@ -23,18 +22,9 @@ from tests.signals.zones.worlds import MID, T0, ZoneWorld
 def found_in(world: ZoneWorld) -> list[tuple[float, int, Source, float]]:
     """What `collect` finds, as (price, side, source, mass)."""
     world.around(mid=world.mid)
-    z = world.zones
-    count = collect(
-        z.markets[0],
-        z.around[0],
-        z.zones[0],
-        world.walls,
-        np.int64(world.wall_count),
-        z.estimates,
-        np.int64(world.estimates),
-        z.found,
-    )
-    return [(float(p), int(side), Source(int(s)), float(m)) for p, m, side, s in z.found[:count]]
+    count = collect(world.row, world.walls, np.int64(world.wall_count), np.int64(world.estimates))
+    found = world.row["found"][:count]
+    return [(float(p), int(side), Source(int(s)), float(m)) for p, m, side, s in found]
 
 
 def of(source: Source, world: ZoneWorld) -> list[tuple[float, int, float]]:
@@ -47,11 +37,6 @@ def world() -> ZoneWorld:
     world.note_mid(MID)
     world.renew()
     return world
-
-
-def test_the_rows_of_the_walls_have_what_zones_read():
-    assert set(state.RESTING.names or ()) <= set(WALL.names or ())
-    assert set(state.ENDED.names or ()) <= set(ENDED.names or ())
 
 
 def test_walls_count_at_their_near_edge_by_their_size_unless_candidates_or_out_of_range(world):
@@ -136,11 +121,11 @@ def test_nodes_equal_those_of_a_sorted_profile(volumes):
 
 def test_the_profile_fades_to_half_in_six_hours(world):
     world.trade(1, 100_000, 10.0)
-    pour(world.row, MID, 0)
-    before = world.row["profile"].sum()
+    pour(world.market, MID, 0)
+    before = world.market["profile"].sum()
     assert before == pytest.approx(10.0 * 100_000, rel=1e-3)
-    pour(world.row, MID, 6 * 3600 * NS_PER_S)
-    assert world.row["profile"].sum() == pytest.approx(0.5 * before)
+    pour(world.market, MID, 6 * 3600 * NS_PER_S)
+    assert world.market["profile"].sum() == pytest.approx(0.5 * before)
 
 
 def test_flow_is_counted_by_bucket_and_aggressor_until_the_next_renewal(world):
@@ -149,17 +134,17 @@ def test_flow_is_counted_by_bucket_and_aggressor_until_the_next_renewal(world):
     world.trade(0, 100_004, 1.0)
     world.trade(1, 100_010, 5.0)
     world.trade(1, 200_000, 7.0)  # a wild print is not held
-    assert flow_between(world.row, 100_000.0, 100_009.0, BUYERS) == 3.5
-    assert flow_between(world.row, 100_000.0, 100_009.0, SELLERS) == 2.5
-    assert flow_between(world.row, 0.0, 1e9, BUYERS) == 8.5
-    pour(world.row, MID, 0)
-    assert flow_between(world.row, 0.0, 1e9, BUYERS) == 0.0
+    assert flow_between(world.market, 100_000.0, 100_009.0, BUYERS) == 3.5
+    assert flow_between(world.market, 100_000.0, 100_009.0, SELLERS) == 2.5
+    assert flow_between(world.market, 0.0, 1e9, BUYERS) == 8.5
+    pour(world.market, MID, 0)
+    assert flow_between(world.market, 0.0, 1e9, BUYERS) == 0.0
 
 
 def test_trades_before_the_first_renewal_are_not_kept():
     world = ZoneWorld()
     world.trade(1, 100_000, 3.0)
-    assert world.row["flow"].sum() == 0.0
+    assert world.market["flow"].sum() == 0.0
 
 
 @pytest.mark.parametrize(("mid", "ticks"), [(600_000.0, 60), (14_900.0, 1), (15_100.0, 2), (300.0, 1)])
@@ -181,7 +166,7 @@ def test_buckets_change_their_size_only_when_the_price_has_moved_by_half():
 
 
 def test_estimated_liquidation_clusters_count_by_their_share_of_the_largest(world):
-    world.zones.estimates[:3] = [(100_000.0, 4.0), (100_700.0, 8.0), (90_000.0, 80.0)]
+    world.row["estimates"][:3] = [(100_000.0, 4.0), (100_700.0, 8.0), (90_000.0, 80.0)]
     world.estimates = 3
     assert of(Source.LIQUIDATIONS, world) == [(100_000.0, 1, 0.15), (100_700.0, -1, 0.3)]
 
@@ -189,7 +174,7 @@ def test_estimated_liquidation_clusters_count_by_their_share_of_the_largest(worl
 def test_clusters_of_the_open_interest_model_are_copied_in_ticks():
     row = clusters.new_clusters(1)[0]
     clusters.on_increase(row, T0, 1_000.0, 100.0, 0.004)
-    estimates = state.new_zones(1).estimates
+    estimates = state.new_zones(1).rows[0]["estimates"]
     count = nearby_estimates(row, 99_600.0, 0.01, estimates)
     want = [
         (clusters.liquidation_price(1_000.0, leverage, 0.004, which) / 0.01, mass)
@@ -215,7 +200,7 @@ def bars(world: ZoneWorld, *extremes: tuple[float, float]) -> None:
 def test_a_swing_is_an_extreme_that_two_bars_on_each_side_do_not_pass():
     world = ZoneWorld()
     bars(world, (10, 11), (9, 12), (8, 15), (9, 14), (9, 15), (9, 11), (9, 11))
-    highs, lows = world.row["swing_highs"], world.row["swing_lows"]
+    highs, lows = world.market["swing_highs"], world.market["swing_lows"]
     assert highs[~np.isnan(highs)].tolist() == [15.0]  # the first of equals
     assert lows[~np.isnan(lows)].tolist() == [8.0]
 
@@ -223,9 +208,9 @@ def test_a_swing_is_an_extreme_that_two_bars_on_each_side_do_not_pass():
 def test_a_swing_is_known_only_when_its_second_later_bar_is_over():
     world = ZoneWorld()
     bars(world, (10, 11), (9, 12), (8, 15), (9, 14), (9, 13))
-    assert np.isnan(world.row["swing_highs"]).all()
+    assert np.isnan(world.market["swing_highs"]).all()
     bars(world, (9, 10))
-    assert np.nanmax(world.row["swing_highs"]) == 15.0
+    assert np.nanmax(world.market["swing_highs"]) == 15.0
 
 
 def test_a_missing_bar_beside_leaves_a_swing_unknown():
@@ -233,15 +218,15 @@ def test_a_missing_bar_beside_leaves_a_swing_unknown():
     bars(world, (10, 11), (9, 12), (8, 15))
     world.now += 300 * NS_PER_S
     bars(world, (9, 14), (9, 13), (9, 12))
-    assert np.isnan(world.row["swing_highs"]).all()
+    assert np.isnan(world.market["swing_highs"]).all()
 
 
 def test_swings_are_forgotten_after_a_day():
     world = ZoneWorld()
     bars(world, (10, 11), (9, 12), (8, 15), *[(9, 11)] * 287)
-    assert np.nanmax(world.row["swing_highs"]) == 15.0
+    assert np.nanmax(world.market["swing_highs"]) == 15.0
     bars(world, *[(9, 11)] * 3)
-    assert np.isnan(world.row["swing_highs"]).all()
+    assert np.isnan(world.market["swing_highs"]).all()
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30))
@@ -255,21 +240,21 @@ def test_swings_equal_a_plain_look_at_the_list_of_bars(shape):
         for i, h in enumerate(highs[2:-2], start=2)
         if h > max(highs[i - 2 : i]) and h >= max(highs[i + 1 : i + 3])
     ]
-    got = world.row["swing_highs"]
+    got = world.market["swing_highs"]
     assert sorted(got[~np.isnan(got)].tolist()) == sorted(want)
 
 
 def test_swings_in_range_are_found_on_both_sides(world):
-    world.row["bar"] = T0 // state.BAR_NS
-    world.row["swing_highs"][5], world.row["swing_lows"][6] = 100_600.0, 90_000.0
-    world.row["swing_lows"][9] = 100_100.0
+    world.market["bar"] = T0 // state.BAR_NS
+    world.market["swing_highs"][5], world.market["swing_lows"][6] = 100_600.0, 90_000.0
+    world.market["swing_lows"][9] = 100_100.0
     assert sorted(of(Source.SWING, world)) == [(100_100.0, 1, 0.3), (100_600.0, -1, 0.3)]
 
 
 def test_a_full_table_drops_the_oldest_swings(world):
-    world.row["bar"] = 287
+    world.market["bar"] = 287
     for k in range(288):
-        world.row["swing_highs"][k] = MID + 500.0 + k
+        world.market["swing_highs"][k] = MID + 500.0 + k
     found = found_in(world)
     assert len(found) == CANDIDATES
     assert {s for _, _, s, _ in found} == {Source.ROUND, Source.SWING}

@@ -27,10 +27,10 @@ CANDIDATE = st.builds(
 
 
 def clustered(found: list[Candidate], gap: float, extent: float) -> np.ndarray:
-    z = state.new_zones(1)
-    rows = candidates([(c.price, c.side, c.mass, c.source) for c in found])
-    count = cluster(rows, np.int64(len(found)), z.order, gap, extent, z.spans)
-    return z.spans[:count]
+    row = state.new_zones(1).rows[0]
+    row["found"] = candidates([(c.price, c.side, c.mass, c.source) for c in found])
+    count = cluster(row, np.int64(len(found)), gap, extent)
+    return row["spans"][:count]
 
 
 @given(st.lists(CANDIDATE, max_size=60), st.sampled_from([3.0, 7.5, 20.0]), st.sampled_from([0.0, 9.0, 45.0]))
@@ -81,16 +81,10 @@ class Cycles:
     def cycle(self, *spans: tuple[float, ...], elapsed_s: int = 10) -> dict[int, tuple[float, float]]:
         """Seen zones after it: id -> (low, high)."""
         for k, one in enumerate(spans):
-            self.z.spans[k] = one
+            self.z.rows["spans"][0, k] = one
         self.now += elapsed_s * NS_PER_S
-        identify(
-            self.z.markets[0],
-            self.z.zones[0],
-            self.z.spans,
-            np.int64(len(spans)),
-            np.int64(self.now),
-            np.int64(elapsed_s * NS_PER_S),
-        )
+        elapsed_ns = np.int64(elapsed_s * NS_PER_S)
+        identify(self.z.rows[0], np.int64(len(spans)), np.int64(self.now), elapsed_ns)
         return {int(z["id"]): (float(z["low"]), float(z["high"])) for z in self.rows() if z["seen"]}
 
     def rows(self) -> np.ndarray:

@@ -200,7 +200,7 @@ def test_a_judgement_equals_the_slow_twin(
     zone["refilled"] = math.nan if refilled is None else refilled
     zone["recent_pulls"] = sum(bit << k for k, bit in enumerate(pulls))
     zone["seen"], zone["mass"], zone["presence"] = 1, mass, presence
-    judge(market, around, z.zones[0], z.model[0])
+    judge(z.rows[0], z.model[0])
 
     figures = {"side": side, "genuineness": genuineness, "absorbed": absorbed, "refilled": refilled}
     hold = plain_zones.hold_probability(
@@ -273,7 +273,7 @@ def test_nothing_is_spoken_of_before_it_was_there_for_a_minute():
     world.renew()
     world.stay(60)
     assert world.views() == ()
-    assert math.isnan(card_value(world.row))
+    assert math.isnan(card_value(world.market))
     world.stay(10)
     assert len(world.views()) == 6
 
@@ -300,7 +300,7 @@ def test_the_card_is_the_bias_of_the_nearest_zone_spoken_of(world):
     world.renew()
     nearest = zone_views(world.zones, 0)[0]
     assert nearest.side == -1  # 100,500
-    assert card_value(world.row) == nearest.bias != 0.0
+    assert card_value(world.market) == nearest.bias != 0.0
 
 
 def test_nothing_is_renewed_while_the_mid_is_unknown(world):

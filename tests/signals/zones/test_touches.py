@@ -114,15 +114,15 @@ def test_without_a_mid_for_more_than_five_seconds_nobody_knows(world):
     world.go(APPROACH, EDGE)
     world.go(*[math.nan] * 5, HELD)
     assert labels(world) == [Label.HOLD]
-    assert world.row["open"] == 0
+    assert world.market["open"] == 0
 
 
 def test_abandoned_approaches_leave_no_trace_but_the_touch(world):
     world.go(APPROACH, EDGE)
-    abandon(world.row, world.table)
+    abandon(world.row)
     world.go(BROKEN)
     assert labels(world) == []
-    assert world.row["open"] == 0
+    assert world.market["open"] == 0
 
 
 @pytest.fixture
@@ -266,8 +266,8 @@ def world_of(steps: list[int]) -> ZoneWorld:
 def test_the_same_stream_gives_the_same_bytes():
     steps = np.random.default_rng(3).integers(-30, 30, 900).tolist()
     a, b = world_of(steps), world_of(steps)
-    for name, array in a.zones._asdict().items():
-        assert array.tobytes() == getattr(b.zones, name).tobytes(), name
+    assert a.zones.rows.tobytes() == b.zones.rows.tobytes()
+    assert a.zones.model.tobytes() == b.zones.model.tobytes()
     assert a.model["labels"] > 0
 
 
@@ -282,9 +282,8 @@ def test_a_copy_taken_in_the_middle_goes_on_like_the_original():
         wall_count=world.wall_count,
         ended=world.ended.copy(),
     )
-    copy.zones.around[:] = world.zones.around
     for name in ("found", "order", "spans", "estimates"):
-        getattr(copy.zones, name).view(np.uint8)[:] = 255  # scratch: nothing in it matters
+        copy.zones.rows[name].view(np.uint8)[:] = 255  # scratch: nothing in it matters
     for step in steps[300:]:
         for one in (world, copy):
             one.second(one.mid + step)

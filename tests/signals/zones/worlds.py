@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bot.core.units import NS_PER_S
+from bot.signals.state import ENDED, WALL
 from bot.signals.walls import WallStage
 from bot.signals.zones import state
 from bot.signals.zones.flow import note_trade
@@ -26,9 +27,9 @@ class ZoneWorld:
     zones: Zones = field(default_factory=lambda: new_zones(1))
     now: int = T0
     mid: float = MID
-    walls: np.ndarray = field(default_factory=lambda: np.zeros(32, state.RESTING))
+    walls: np.ndarray = field(default_factory=lambda: np.zeros(32, WALL))
     wall_count: int = 0
-    ended: np.ndarray = field(default_factory=lambda: np.zeros(16, state.ENDED))
+    ended: np.ndarray = field(default_factory=lambda: np.zeros(16, ENDED))
     ends: int = 0
     estimates: int = 0
 
@@ -39,6 +40,10 @@ class ZoneWorld:
 
     @property
     def row(self) -> Any:
+        return self.zones.rows[0]
+
+    @property
+    def market(self) -> Any:
         return self.zones.markets[0]
 
     @property
@@ -74,39 +79,17 @@ class ZoneWorld:
         self.wall_count -= 1
 
     def trade(self, side: int, tick: int, lots: float) -> None:
-        note_trade(self.row, np.int64(side), np.int64(tick), float(lots))
+        note_trade(self.market, np.int64(side), np.int64(tick), float(lots))
 
     def renew(self) -> None:
         self.around(mid=self.mid)
-        z = self.zones
-        renew(
-            z.markets[0],
-            z.around[0],
-            z.zones[0],
-            self.walls,
-            np.int64(self.wall_count),
-            z.estimates,
-            np.int64(self.estimates),
-            z.model[0],
-            z.found,
-            z.order,
-            z.spans,
-            np.int64(self.now),
-        )
+        walls, estimates = np.int64(self.wall_count), np.int64(self.estimates)
+        renew(self.row, self.walls, walls, estimates, self.model, np.int64(self.now))
 
     def note_mid(self, mid: float) -> None:
         self.mid = mid if mid == mid else self.mid
-        note_mid(
-            self.row,
-            self.table,
-            self.walls,
-            np.int64(self.wall_count),
-            self.ended,
-            self.zones.outcomes[0],
-            self.model,
-            np.int64(self.now),
-            float(mid),
-        )
+        count, now_ns = np.int64(self.wall_count), np.int64(self.now)
+        note_mid(self.row, self.walls, count, self.ended, self.model, now_ns, float(mid))
 
     def second(self, mid: float) -> None:
         """A second later the mid is here; on whole tens of seconds the zones are renewed."""
