@@ -141,9 +141,8 @@ def sample_derivatives(sig, books, head, market, now_ns, mid, values):
         sig.grid.thin,
     )
     # before the first forced order nothing says that they are told at all
-    values[LIQ] = (
-        liquidations.liquidation_score(known.liquidations) if known.liquidations.aged_ns > 0 else np.nan
-    )
+    forced = known.liquidations
+    values[LIQ] = liquidations.liquidation_score(forced) if forced.slow[0] + forced.slow[1] > 0.0 else np.nan
     factors[LIQ] = liquidations.PARTIAL_FEED if sig.listing.partial else 1.0
     values[LSR] = crowd.crowd_score(known.crowd)
     factors[LSR] = crowd.freshness(known.crowd, now_ns)

@@ -36,7 +36,7 @@ def watcher(market: SyntheticMarket, tick_blocks: list[tuple[int, bytes]]) -> En
 
     def note(due_ns: int) -> None:
         for m in range(len(market.instruments)):
-            tick_blocks.append((due_ns, np.concatenate(Readings(engine.state.signals).of(m)).tobytes()))
+            tick_blocks.append((due_ns, Readings(engine.state.signals).of(m).tobytes()))
 
     engine._on_tick = note
     return engine
@@ -139,11 +139,11 @@ def test_arrays_of_another_shape_are_refused_and_nothing_changes(
 ) -> None:
     saved = checkpoint.load(saved_path, OWNER)
     assert saved is not None
-    saved.arrays["signals.raw"] = saved.arrays["signals.raw"][:1]
+    saved.arrays["signals.rows"] = saved.arrays["signals.rows"][:1]
     engine = watcher(market, [])
     engine.feed(rows[:5_000])
     before = engine.state.ctl.copy()
 
-    with pytest.raises(BadInput, match=r"signals\.raw"):
+    with pytest.raises(BadInput, match=r"signals\.rows"):
         checkpoint.restore(engine.state, saved)
     assert np.array_equal(engine.state.ctl, before)

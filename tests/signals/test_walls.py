@@ -366,23 +366,29 @@ def test_a_trade_told_after_the_book_showed_it_was_no_cancellation(street):
     assert not street.waiting
 
 
-def test_only_prints_at_walls_wait_for_the_book_and_no_longer_than_the_wall_lives(street):
-    street.step({NEAR_K: 200.0}, 6)
-    tick = MID + 5 + NEAR_K * WIDTH
-    street.trade(NEAR_K - 1, 3.0)
-    street.trade(NEAR_K, 4.0, side=-1)
+def test_prints_wait_for_the_book_where_a_wall_or_the_band_around_the_mid_is(street):
+    street.step({FAR_K: 200.0}, 6)
+    wall, beside, near = FAR_K, FAR_K + 3, 2
+    street.trade(beside, 3.0)
+    street.trade(wall, 4.0, side=-1)  # the other side's, where nothing rests
     assert not street.waiting
-    street.trade(NEAR_K, 4.0)
-    assert street.waiting == {tick: 4.0}
-    # it never shows; the wall stops standing out, and another one at the same price starts anew
-    street.step(dict.fromkeys(range(40), 180.0) | {NEAR_K: 200.0}, 8)
-    assert not len(street.walls)
-    assert not street.waiting
-    assert street.market.sig.attribution["unmatched"][0] == 4.0
-    street.step({NEAR_K: 200.0}, 6)
-    street.trade(NEAR_K, 4.0)
+    street.trade(wall, 4.0)
+    street.trade(near, 5.0)
+    assert street.waiting == {MID + 5 + wall * WIDTH: 4.0, MID + 5 + near * WIDTH: 5.0}
     walls.drop_walls(street.market.sig.rows[0])
     assert not street.waiting
+
+
+def test_what_traded_in_the_band_is_executed_there_and_not_cancelled(street):
+    street.step(seconds=3)
+    known = street.market.sig.known["resiliency"][0]
+    assert known["cancelled"].tolist() == [0.0, 0.0]
+    street.trade(1, 4.0)
+    street.step({1: 7.0, 2: 9.0})  # 11 and 12 before: 4 executed, 3 cancelled; the mid of the walls stays
+    assert known["executed"].tolist() == [0.0, 4.0]
+    assert known["cancelled"].tolist() == [0.0, 3.0]
+    street.step({1: 7.0, 2: 9.0, FAR_K: 0.0})  # what is cancelled beyond the band does not count
+    assert known["cancelled"].tolist() == [0.0, 3.0]
 
 
 def test_who_cancels_in_the_message_in_which_price_comes_near_was_near(street):

@@ -17,6 +17,7 @@ from bot.market import book as ladder
 from bot.market import trust
 from bot.market.book import ASK, BID, Books
 from bot.market.heads import HEAD
+from bot.signals import inputs, multilevel
 from bot.signals.flow import on_commit, on_trade
 from bot.signals.grid import on_grid
 from bot.signals.state import Signals, new_signals
@@ -52,7 +53,10 @@ class OneMarket:
     def touch(self, books: Books, now_ns: int) -> None:
         """The touch of a book is committed."""
         quotes = [f(books, 0, side) for side in (BID, ASK) for f in (ladder.best_tick, ladder.best_lots)]
-        on_commit(self.sig.flow[0], *quotes, now_ns)
+        row = self.sig.rows[0]
+        if on_commit(row["flow"], *quotes, now_ns):
+            inputs.on_touch(row, self.sig.pairs, self.heads["tick_size"][0], *quotes, now_ns)
+        multilevel.on_commit(row["known"]["multilevel"], books, 0, now_ns)
 
     def grid(self, now_ns: int) -> None:
         if now_ns >= self.sig.next_grid_ns[0]:
@@ -62,6 +66,8 @@ class OneMarket:
         self.grid(now_ns)
         self.heads["trade_ns"] = now_ns
         on_trade(self.sig.flow[0], side, lots, now_ns)
+        zoned = self.sig.zones.rows[0]
+        inputs.on_trade(self.sig.rows[0], zoned, np.int64(side), tick, lots, now_ns, now_ns)
 
     def _set(self, side: int, tick: int, lots: float) -> None:
         while ladder.set_level(self.books, 0, side, tick, float(lots)) == ladder.NO_ROOM:
