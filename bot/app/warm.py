@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.app.config import Config
 from bot.app.session import SessionOptions, run_session
 from bot.core.jit import CACHE_DIR
+from bot.engine.kernel import State, advance, new_state, read_cards
+from bot.market.events import empty_rows
+from bot.market.instruments import find
 
 WARM_S = 300.0
 """Long enough for decisions of every mode and, as a rule, for an order."""
@@ -19,9 +26,32 @@ def compile_all() -> Path:
     To be called before a session that keeps real time: its clock must not run while code is compiled.
     Raises KeyboardInterrupt on Ctrl-C.
     """
+    if not any(CACHE_DIR.rglob("*.nbi")):
+        with _second_process():
+            advance(_cold_state(), empty_rows(1), 0)
     with TemporaryDirectory(prefix="lopside-warmup-") as folder:
         config = Config().with_values({"storage.folder": folder, "session.name": "warmup"})
         options = SessionOptions(config, session="warmup", symbols=("BTCUSDT",), duration_s=WARM_S)
         if run_session(options).interrupted:
             raise KeyboardInterrupt
     return CACHE_DIR
+
+
+def _cold_state() -> State:
+    return new_state([find("binance-usdm:BTCUSDT")])
+
+
+@contextmanager
+def _second_process() -> Iterator[None]:
+    """Another process compiles the cards meanwhile: they take as long as the rest of the loop."""
+    process = subprocess.Popen([sys.executable, "-m", "bot.app.warm"])
+    try:
+        yield
+        process.wait()  # what it could not compile, the session will
+    finally:
+        process.kill()
+        process.wait()
+
+
+if __name__ == "__main__":
+    read_cards(_cold_state(), 0)

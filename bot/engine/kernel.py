@@ -35,6 +35,7 @@ from bot.signals import cards, flow, inputs, multilevel, resting, walls
 from bot.signals.derivatives import crowd, premium
 from bot.signals.grid import on_grid
 from bot.signals.listings import listings_of
+from bot.signals.refits import refit_next
 from bot.signals.state import Signals, new_signals
 
 FOREVER = np.int64(2**62)
@@ -370,9 +371,15 @@ def advance(st, rows, start):
     return i
 
 
+def read_cards(state: State, now_ns: int) -> None:
+    """Bring every market's grid up to a tick, emit all cards and composites, refit what is due."""
+    emit_cards(state, now_ns)
+    refit_next(state.signals, now_ns)
+
+
 @rare
-def read_cards(st, now_ns):
-    """Bring every market's grid up to a tick and emit all cards and composites."""
+def emit_cards(st, now_ns):
+    """The compiled part of `read_cards`."""
     for market in range(st.heads.size):
         if now_ns >= st.signals.rows[market].next_grid_ns and st.signals.rows[market].active:
             on_grid(st.signals, st.books, st.heads, market, now_ns)

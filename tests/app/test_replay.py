@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.app.inspect import signal_lines
+from bot.core.enums import Mode
 from bot.market.events import Kind
 from bot.market.instruments import Instrument
 from bot.market.tape import TapeHeader, TapeWriter, open_tape
-from bot.signals.registry import CARDS
 from tests.conftest import Recorded
 from tests.sessions import backtest, decide, demo, rows_of, stored
 
@@ -67,8 +68,19 @@ def test_every_awake_card_is_read_every_ten_seconds(usdm_tape: Path, tmp_path: P
     recv = rows_of(usdm_tape)["recv_ns"]
     ticks = int(recv[-1]) // TICK_NS - int(recv[0]) // TICK_NS
     assert summary["ticks"] == ticks
-    # a liquid market with a book and trades from the first tick on: no card sleeps
-    assert summary["decisions"]["readings"] == ticks * len(CARDS)
+    awake = [
+        [
+            name
+            for name, card in line["cards"].items()
+            if any(card[m.value]["score"] == card[m.value]["score"] for m in Mode)
+        ]
+        for line in signal_lines(usdm_tape)
+    ]
+    assert summary["decisions"]["readings"] == sum(len(names) for names in awake)
+    # a liquid market with a book and trades from the first tick on; other venues and the contract say nothing
+    for names in awake:
+        assert {"ob_near", "ob_deep", "queue", "micro", "thin", "slope", "wall", "trap", "tfi"} <= set(names)
+    assert len(set().union(*awake)) >= 14
 
 
 def test_a_recorded_session_replays_to_its_decisions(demo_session: Recorded, tmp_path: Path) -> None:
