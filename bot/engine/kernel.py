@@ -165,12 +165,14 @@ def _levels(st, rows, start):
         if count == 0:
             break
         watched = st.matching.watch[market] != 0
+        active = sig.active != 0
         for k in range(count):
             at = books.places[k]
             row = rows[i + k]
             before = ladder.put(books, at, row.value) if at >= 0 else 0.0
             side = 0 if row.side > 0 else 1
-            resting.on_level(sig, side, row.price, before, row.value, ctl[_T_CORR], ctl[_NOW])
+            if active:
+                resting.on_level(sig, side, row.price, before, row.value, ctl[_T_CORR], ctl[_NOW])
             if watched:
                 matching.on_level(st.matching, market, side, row.price, before, row.value)
         i += count
@@ -212,10 +214,12 @@ def _after_commit(st, row, market):
         bid_lots = ladder.best_lots(books, market, BID)
         ask_lots = ladder.best_lots(books, market, ASK)
         sig = st.signals.rows[market]
-        walls.on_commit(sig, 0.5 * (bid + ask))
-        if flow.on_commit(sig.flow, bid, bid_lots, ask, ask_lots, now_ns) and sig.active:
-            inputs.on_touch(sig, st.signals.pairs, head.tick_size, bid, bid_lots, ask, ask_lots, now_ns)
         if sig.active:
+            walls.on_commit(sig, 0.5 * (bid + ask))
+        moved = flow.on_commit(sig.flow, bid, bid_lots, ask, ask_lots, now_ns)
+        if sig.active:
+            if moved:
+                inputs.on_touch(sig, st.signals.pairs, head.tick_size, bid, bid_lots, ask, ask_lots, now_ns)
             multilevel.on_commit(sig.known.multilevel, books, market, now_ns)
     if st.matching.watch[market] != 0:
         matching.on_commit(st.matching, books, st.heads, market, bid, ask, st.ctl[_T_CORR])

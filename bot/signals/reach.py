@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from bot.core.jit import hot, rare
-from bot.market.book import ASK, BID, flip_of
-from bot.signals.descent import seek, start, take
+from bot.core.jit import hot, leading_zeros, rare
+from bot.market.book import ASK, BID, PAGE_BITS, WORDS, flip_of
 from bot.signals.features import mid_of, ratio
 from bot.signals.rolling import median_of, push
 
@@ -17,8 +16,12 @@ MULTIPLES = (1.0, 3.0, 10.0)
 VACUUM = 1.5  # times the usual reach
 SECONDS = 600  # of reach the usual one is the median of
 LEAST_SECONDS = 60
+FARTHEST_BPS = 500.0
 EMPTY_SHARE = 0.25  # of the median bucket
 EMPTY_BUCKETS = 3
+
+_BLOCK_BITS = PAGE_BITS - 6  # blocks of 64 ticks in a page, whose sums the ladder keeps
+_ONE = np.uint64(1)
 
 
 @hot
@@ -33,21 +36,31 @@ def usual_volume(traded_lots, tau_s, known_s):
 def side_reach(books, market, side, mid, volume, reaches):
     """Distance in bps at which a side's cumulative lots reach each multiple of `volume`, into reaches[0:3].
 
-    inf where the visible book ends before. One walk for all multiples.
+    inf where the visible book, or FARTHEST_BPS of it, ends before. One walk for all multiples, over the
+    sums of whole blocks; only a block in which a multiple is reached is looked into.
     """
     flip = flip_of(books, side)
     depth = 0.0
     k = 0
-    at = start(books, market, side)
-    while k < len(MULTIPLES):
-        at = seek(books, market, side, at)
-        if at[0] < 0:
-            break
-        key, place, at = take(at)
-        depth += books.lots[place]
-        while k < len(MULTIPLES) and depth >= MULTIPLES[k] * volume - 1e-12:
-            reaches[k] = 1e4 * abs((key ^ flip) - mid) / mid
-            k += 1
+    block = books.best[market, side] >> 6
+    last = max(np.int64(0), block - (np.int64(mid * FARTHEST_BPS / 1e4) >> 6))
+    while block >= last and k < len(MULTIPLES):
+        page = np.int64(books.directory[market, side, block >> _BLOCK_BITS])
+        if page < 0:
+            block = (block >> _BLOCK_BITS << _BLOCK_BITS) - 1
+            continue
+        word = page * WORDS + (block & (WORDS - 1))
+        after = depth + books.sums[word]
+        bits = books.occupied[word] if after >= MULTIPLES[k] * volume - 1e-12 else np.uint64(0)
+        while bits != 0 and k < len(MULTIPLES):
+            bit = np.int64(63) - np.int64(leading_zeros(bits))
+            bits ^= _ONE << np.uint64(bit)
+            depth += books.lots[(word << 6) + bit]
+            while k < len(MULTIPLES) and depth >= MULTIPLES[k] * volume - 1e-12:
+                reaches[k] = 1e4 * abs((((block << 6) + bit) ^ flip) - mid) / mid
+                k += 1
+        depth = after
+        block -= 1
     for i in range(k, len(MULTIPLES)):
         reaches[i] = np.inf
 
