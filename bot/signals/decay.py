@@ -65,6 +65,15 @@ def scale_all(sums, factors):
 
 
 @hot
+def add_all(sums, value, growth):
+    """Add a value to the four sums, times what each has to grow by until the time it stands for."""
+    sums[0] += value * growth[0]
+    sums[1] += value * growth[1]
+    sums[2] += value * growth[2]
+    sums[3] += value * growth[3]
+
+
+@hot
 def hold(numerator, weight, value, factor):
     """Time-weighted mean: the value held for the time `factor` stands for. Returns both sums.
 

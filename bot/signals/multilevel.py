@@ -14,7 +14,7 @@ import numpy as np
 from bot.core.jit import hot, rare
 from bot.core.units import NS_PER_S
 from bot.market.book import ASK, BID, flip_of
-from bot.signals.decay import HORIZONS, decay_factors, scale_all
+from bot.signals.decay import HORIZONS, add_all, decay_factors, scale_all
 from bot.signals.descent import seek, start, take, take_to
 from bot.signals.features import mid_of
 
@@ -26,6 +26,8 @@ LEAST_BINS = 120
 LEAST_EXPLAINED = 0.5
 REFIT_NS = 300 * NS_PER_S
 ITERATIONS = 20
+FRESH_NS = 100 * NS_PER_S
+"""A sum stands for a time at most so long ago: exp(100 s / 5 s) is far from any limit of a float."""
 _LEAST_WEIGHT = 1e-9
 
 MULTILEVEL = np.dtype(
@@ -38,7 +40,7 @@ MULTILEVEL = np.dtype(
         ("next_count", "<i8", (2,)),  # scratch: the snapshot being looked at
         ("next_ticks", "<i8", (2, LEVELS)),
         ("next_lots", "<f8", (2, LEVELS)),
-        ("aged_ns", "<i8"),  # when the sums below were last decayed
+        ("aged_ns", "<i8"),  # the time the sums below stand for: later entries weigh more instead
         ("flow", "<f8", (2, LEVELS, HORIZONS)),  # lots that came minus lots that went, a book side
         ("depth", "<f8", (LEVELS, HORIZONS)),  # sums of the mean size of the two sides, lots
         ("snapshots", "<f8", (LEVELS, HORIZONS)),  # sums of 1
@@ -148,7 +150,10 @@ def on_levels(row, now_ns):
     """Compare the snapshot in `next_*` with the last one; a level that is missing starts from nothing."""
     if row.seeded and _unchanged(row):
         return
-    age(row, now_ns)
+    if not 0 <= now_ns - row.aged_ns <= FRESH_NS:
+        age(row, now_ns)
+    fades = decay_factors(now_ns - row.aged_ns)
+    growth = (1.0 / fades[0], 1.0 / fades[1], 1.0 / fades[2], 1.0 / fades[3])
     before = min(row.count[0], row.count[1]) if row.seeded else 0
     known = min(row.next_count[0], row.next_count[1])
     row.bin_whole &= row.seeded & (known == LEVELS)
@@ -164,12 +169,12 @@ def on_levels(row, now_ns):
             bid = side_flow(-1, row.ticks[0, m], row.lots[0, m], row.next_ticks[0, m], row.next_lots[0, m])
             ask = side_flow(1, row.ticks[1, m], row.lots[1, m], row.next_ticks[1, m], row.next_lots[1, m])
         size = 0.5 * (row.next_lots[0, m] + row.next_lots[1, m])
-        for k in range(HORIZONS):
-            row.flow[0, m, k] += bid
-            row.flow[1, m, k] += ask
-            row.depth[m, k] += size
-            row.snapshots[m, k] += 1.0
-        row.bin_flow[m] += bid - ask
+        if bid != 0.0 or ask != 0.0:
+            add_all(row.flow[0, m], bid, growth)
+            add_all(row.flow[1, m], ask, growth)
+            row.bin_flow[m] += bid - ask
+        add_all(row.depth[m], size, growth)
+        add_all(row.snapshots[m], 1.0, growth)
         row.bin_depth += size
         row.bin_snapshots += 1.0
     for side in range(2):
@@ -188,16 +193,14 @@ def on_reset(row):
 
 @rare
 def age(row, now_ns):
-    """Decay the sums to a time."""
-    if now_ns <= row.aged_ns:
-        return
+    """Make the sums stand for a time; to be called before they are read."""
     factors = decay_factors(now_ns - row.aged_ns)
     for m in range(LEVELS):
         scale_all(row.flow[0, m], factors)
         scale_all(row.flow[1, m], factors)
         scale_all(row.depth[m], factors)
         scale_all(row.snapshots[m], factors)
-    row.aged_ns = now_ns
+    row.aged_ns = max(row.aged_ns, now_ns)
 
 
 @hot
