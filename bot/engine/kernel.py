@@ -172,6 +172,7 @@ def _levels(st, rows, start):
             before = ladder.put(books, at, row.value) if at >= 0 else 0.0
             side = 0 if row.side > 0 else 1
             if active:
+                multilevel.on_level(sig.known.multilevel, row.price)
                 resting.on_level(sig, side, row.price, before, row.value, ctl[_T_CORR], ctl[_NOW])
             if watched:
                 matching.on_level(st.matching, market, side, row.price, before, row.value)
@@ -220,7 +221,8 @@ def _after_commit(st, row, market):
         if sig.active:
             if moved:
                 inputs.on_touch(sig, st.signals.pairs, head.tick_size, bid, bid_lots, ask, ask_lots, now_ns)
-            multilevel.on_commit(sig.known.multilevel, books, market, now_ns)
+            if sig.known.multilevel.stale:
+                multilevel.on_commit(sig.known.multilevel, books, market, now_ns)
     if st.matching.watch[market] != 0:
         matching.on_commit(st.matching, books, st.heads, market, bid, ask, st.ctl[_T_CORR])
     if st.sentinels.armed[market] != 0:

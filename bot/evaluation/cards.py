@@ -106,15 +106,23 @@ def moves_bps(samples: Samples, market: int, begin_s: float, end_s: float) -> np
     return 1e4 * np.log(points.mid_after(ticks, end_s) / points.mid_after(ticks, begin_s))
 
 
-def ic_figures(samples: Samples) -> list[IcFigures]:
-    """Every market, card, mode and horizon that has labels, Holm-adjusted together."""
+def ic_figures(samples: Samples, *more: Samples) -> list[IcFigures]:
+    """Every market, card, mode and horizon that has labels, Holm-adjusted together.
+
+    `more` are further, independent runs of the same markets, taken together with the first.
+    """
+    runs = (samples, *more)
     found = []
     for market, instrument in enumerate(samples.instruments):
         for horizon_s in HORIZONS_S:
-            label = moves_bps(samples, market, LATENCY_S, horizon_s)
+            labels = [moves_bps(run, market, LATENCY_S, horizon_s) for run in runs]
             for k, name in enumerate(samples.names):
                 for mode in Mode:
-                    x, y = _pairs(samples.scores[:, market, k, mode.place], label)
+                    pairs = [
+                        _pairs(run.scores[:, market, k, mode.place], label)
+                        for run, label in zip(runs, labels, strict=True)
+                    ]
+                    x, y = (np.concatenate(side) for side in zip(*pairs, strict=True))
                     if x.size >= 3:
                         found.append(_ic(instrument.key, name, mode, horizon_s, x, y))
     adjusted = holm([figure.p for figure in found])

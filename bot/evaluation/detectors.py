@@ -24,8 +24,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -34,13 +34,12 @@ from bot.evaluation.metrics import Interval, auc, wilson
 from bot.evaluation.samples import Samples, ThinChange
 from bot.evaluation.truth import Planted
 from bot.evaluation.walls import WallTrack
-from bot.signals.walls import GENUINE
+from bot.signals.walls import GENUINE, TRAP
 
 WALL_TYPES = ("genuine_wall", "spoof_wall")
 THIN_TYPE = "thin_side"
 DETECTED = (*WALL_TYPES, THIN_TYPE)
 """Types of planted things there is a detector for."""
-TRAP = 0.35
 FADE_SHARE = 0.10
 """Executed share of a wall that an entry against the price needs (signals.md 2.2)."""
 SLACK_NS = NS_PER_S
@@ -69,6 +68,66 @@ class DetectorFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What a detector did in one run, or in several: `a + b`."""
+
+    detector: str
+    planted: int
+    latencies_s: tuple[float, ...]  # of what was found
+    detections: int
+    right: int
+    hours: float  # markets x hours
+
+    def __add__(self, other: Tally) -> Tally:
+        assert self.detector == other.detector
+        return Tally(
+            self.detector, *(getattr(self, f.name) + getattr(other, f.name) for f in fields(Tally)[1:])
+        )
+
+    def figures(self) -> DetectorFigures:
+        found = len(self.latencies_s)
+        return DetectorFigures(
+            self.detector,
+            planted=self.planted,
+            found=found,
+            recall=_share(found, self.planted),
+            recall_interval=wilson(found, self.planted),
+            detections=self.detections,
+            right=self.right,
+            precision=_share(self.right, self.detections),
+            precision_interval=wilson(self.right, self.detections),
+            latency_median_s=float(np.median(self.latencies_s)) if found else math.nan,
+            latency_p90_s=float(np.quantile(self.latencies_s, 0.9)) if found else math.nan,
+            false_per_h=(self.detections - self.right) / self.hours if self.hours > 0.0 else math.nan,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KnownWalls:
+    """Detected walls that were planted, an element each, with what the bot thought of them.
+
+    Of one run, or of several: `a + b`.
+    """
+
+    genuine: np.ndarray  # bool
+    near_s: np.ndarray
+    early: np.ndarray  # genuineness as of WallTrack, nan where never asked
+    at_decision: np.ndarray
+    verdict: np.ndarray
+    last: np.ndarray
+    executed_share: np.ndarray
+    outcomes: tuple[str, ...]  # "planted outcome > label"
+
+    def __add__(self, other: KnownWalls) -> KnownWalls:
+        arrays: dict[str, Any] = {
+            f.name: np.concatenate([getattr(self, f.name), getattr(other, f.name)])
+            for f in fields(KnownWalls)
+            if f.name != "outcomes"
+        }
+        return KnownWalls(**arrays, outcomes=self.outcomes + other.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """Of detected walls that were planted: does genuineness tell the genuine from the spoofed?"""
 
@@ -78,6 +137,9 @@ class Judgement:
     auc_at_decision: float  # of g after 2 s near the wall
     genuine_share_decided: float
     genuine_share_passed: float  # of those with g >= 0.65 then
+    auc_verdict: float  # of g after 2 s near, or at the end of walls that ended before: hindsight for these
+    genuine_share_verdict: float
+    genuine_share_verdict_passed: float
     early: int
     auc_before_approach: float  # should be 1/2: nothing can be known yet
     traps: int
@@ -92,6 +154,11 @@ class Judgement:
 
 def detector_figures(samples: Samples, planted: Sequence[Planted]) -> list[DetectorFigures]:
     """Walls and thin sides; only what was planted at all."""
+    return [tally.figures() for tally in tallies(samples, planted)]
+
+
+def tallies(samples: Samples, planted: Sequence[Planted]) -> list[Tally]:
+    """The counts behind `detector_figures`."""
     warm_ns = samples.begin_ns + WARM_NS
     asked = [p for p in planted if warm_ns <= p.t0_ns < samples.end_ns]
     hours = samples.span_s / 3600.0 * len(samples.instruments)
@@ -101,14 +168,14 @@ def detector_figures(samples: Samples, planted: Sequence[Planted]) -> list[Detec
         long = [p for p in asked if p.type in WALL_TYPES and _end_ns(p, samples) - p.t0_ns >= LEAST_WALL_NS]
         confirmed = [track for track in samples.walls if track.confirmed_ns >= warm_ns]
         found.append(
-            _figures("walls", confirmed, long, walls, lambda w, p: wall_is(w, p, samples.end_ns), hours)
+            _tally("walls", confirmed, long, walls, lambda w, p: wall_is(w, p, samples.end_ns), hours)
         )
     thins = [p for p in planted if p.type == THIN_TYPE]
     if thins:
         episodes = [e for e in thin_episodes(samples.thins, samples.end_ns) if e.confirmed_ns >= warm_ns]
         asked_thins = [p for p in asked if p.type == THIN_TYPE]
         found.append(
-            _figures("thin", episodes, asked_thins, thins, lambda e, p: thin_is(e, p, samples.end_ns), hours)
+            _tally("thin", episodes, asked_thins, thins, lambda e, p: thin_is(e, p, samples.end_ns), hours)
         )
     return found
 
@@ -176,35 +243,21 @@ def _end_ns(planted: Planted, samples: Samples) -> int:
     return planted.t1_ns or samples.end_ns
 
 
-def _figures(
+def _tally(
     name: str,
     detections: Sequence[Detection],
     asked: Sequence[Planted],
     planted: Sequence[Planted],
     is_of: Callable[[Detection, Planted], bool],
     hours: float,
-) -> DetectorFigures:
+) -> Tally:
     latencies = []
     for one in asked:
         hits = [d.confirmed_ns for d in detections if is_of(d, one)]
         if hits:
             latencies.append(max(0, min(hits) - one.t0_ns) / NS_PER_S)
     right = sum(any(is_of(d, one) for one in planted) for d in detections)
-    count, found = len(detections), len(latencies)
-    return DetectorFigures(
-        name,
-        planted=len(asked),
-        found=found,
-        recall=_share(found, len(asked)),
-        recall_interval=wilson(found, len(asked)),
-        detections=count,
-        right=right,
-        precision=_share(right, count),
-        precision_interval=wilson(right, count),
-        latency_median_s=float(np.median(latencies)) if latencies else math.nan,
-        latency_p90_s=float(np.quantile(latencies, 0.9)) if latencies else math.nan,
-        false_per_h=(count - right) / hours if hours > 0.0 else math.nan,
-    )
+    return Tally(name, len(asked), tuple(latencies), len(detections), right, hours)
 
 
 def which_planted(wall: WallTrack, planted: Sequence[Planted], end_ns: int) -> Planted | None:
@@ -215,23 +268,41 @@ def which_planted(wall: WallTrack, planted: Sequence[Planted], end_ns: int) -> P
 
 def judge_walls(samples: Samples, planted: Sequence[Planted]) -> Judgement | None:
     """None when no detected wall was planted."""
+    known = known_walls(samples, planted)
+    return judge_known(known) if known.genuine.size else None
+
+
+def known_walls(samples: Samples, planted: Sequence[Planted]) -> KnownWalls:
+    """Every detected wall that was a planted one."""
     pairs = [
         (wall, match)
         for wall in samples.walls
         if (match := which_planted(wall, planted, samples.end_ns)) is not None
     ]
-    if not pairs:
-        return None
-    genuine = np.array([match.genuine for _, match in pairs])
-    near_s = np.array([wall.near_s for wall, _ in pairs])
-    last, at_decision, early, share = (
-        np.array([getattr(wall, name) for wall, _ in pairs])
-        for name in ("genuineness", "at_decision", "early", "executed_share")
+    near_s, early, at_decision, verdict, last, share = (
+        np.array([getattr(wall, name) for wall, _ in pairs], float)
+        for name in ("near_s", "early", "at_decision", "verdict", "genuineness", "executed_share")
     )
-    approached, decided, untouched = near_s > 0.0, np.isfinite(at_decision), np.isfinite(early)
+    return KnownWalls(
+        np.array([match.genuine for _, match in pairs], bool),
+        near_s,
+        early,
+        at_decision,
+        verdict,
+        last,
+        share,
+        tuple(f"{match.outcome} > {wall.end.value}" for wall, match in pairs),
+    )
+
+
+def judge_known(walls: KnownWalls) -> Judgement:
+    """Does genuineness tell the genuine from the spoofed?"""
+    genuine, early, at_decision, last = walls.genuine, walls.early, walls.at_decision, walls.last
+    approached, decided, untouched = walls.near_s > 0.0, np.isfinite(at_decision), np.isfinite(early)
+    judged = np.isfinite(walls.verdict)
     trap = approached & (last <= TRAP)
-    tested = approached | (share > 0.0)
-    executed = tested & (share >= FADE_SHARE)
+    tested = approached | (walls.executed_share > 0.0)
+    executed = tested & (walls.executed_share >= FADE_SHARE)
     spoofs = approached & ~genuine
     return Judgement(
         approached=int(approached.sum()),
@@ -240,6 +311,9 @@ def judge_walls(samples: Samples, planted: Sequence[Planted]) -> Judgement | Non
         auc_at_decision=auc(at_decision[decided], genuine[decided]).auc,
         genuine_share_decided=_mean(genuine[decided]),
         genuine_share_passed=_mean(genuine[decided & (at_decision >= GENUINE)]),
+        auc_verdict=auc(walls.verdict[judged], genuine[judged]).auc,
+        genuine_share_verdict=_mean(genuine[judged]),
+        genuine_share_verdict_passed=_mean(genuine[judged & (walls.verdict >= GENUINE)]),
         early=int(untouched.sum()),
         auc_before_approach=auc(early[untouched], genuine[untouched]).auc,
         traps=int(trap.sum()),
@@ -249,7 +323,7 @@ def judge_walls(samples: Samples, planted: Sequence[Planted]) -> Judgement | Non
         genuine_share_tested=_mean(genuine[tested]),
         executed=int(executed.sum()),
         genuine_share_executed=_mean(genuine[executed]),
-        outcomes=dict(Counter(f"{match.outcome} > {wall.end.value}" for wall, match in pairs)),
+        outcomes=dict(Counter(walls.outcomes)),
     )
 
 

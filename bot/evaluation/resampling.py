@@ -49,11 +49,12 @@ def newey_west_error(values: np.ndarray, lags: int) -> float:
     n = values.size
     if n < 2:
         return math.nan
-    u = values - values.mean()
-    total = float(u @ u)
-    for k in range(1, min(lags, n - 1) + 1):
-        total += 2.0 * (1.0 - k / (lags + 1.0)) * float(u[k:] @ u[:-k])
-    return math.sqrt(max(0.0, total)) / n
+    most = min(lags, n - 1)
+    spectrum = np.fft.rfft(values - values.mean(), n + most)  # padded: no sample meets one of the other end
+    products = np.fft.irfft(spectrum * spectrum.conj(), n + most)[: most + 1]
+    weights = 2.0 * (1.0 - np.arange(most + 1) / (lags + 1.0))
+    weights[0] = 1.0
+    return math.sqrt(max(0.0, float(weights @ products))) / n
 
 
 def rank_correlation_error(x: np.ndarray, y: np.ndarray, overlap: int) -> float:

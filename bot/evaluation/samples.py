@@ -6,14 +6,14 @@ and day for each touch, and 3 MB for the cards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from bot.core.errors import KernelError
 from bot.core.units import NS_PER_MS, NS_PER_S
-from bot.engine.kernel import Ctl, Stop, new_state, read_cards
+from bot.engine.kernel import Ctl, State, Stop, new_state, read_cards
 from bot.engine.scheduler import TICK_NS
 from bot.evaluation.touch import Points, Sampler, Steps, Touches
 from bot.evaluation.walls import WallTrack, WallWatch
@@ -103,10 +103,16 @@ class _Series:
 
 
 class Collector:
-    """Fed with a stream batch by batch; `finish` gives the samples."""
+    """Fed with a stream batch by batch; `finish` gives the samples.
 
-    def __init__(self, instruments: Sequence[Instrument]) -> None:
+    `on_tick` is called with the loop's state and the time after the cards of every 10 s, to look only.
+    """
+
+    def __init__(
+        self, instruments: Sequence[Instrument], on_tick: Callable[[State, int], None] | None = None
+    ) -> None:
         self._instruments = tuple(instruments)
+        self._on_tick = on_tick
         markets = len(self._instruments)
         self._state = new_state(self._instruments)
         self._touches, self._thins = np.zeros(_ROOM, TOUCH), np.zeros(_ROOM, THIN)
@@ -201,6 +207,8 @@ class Collector:
         if due_ns % TICK_NS == 0:
             read_cards(self._state, due_ns)
             self._read(due_ns)
+            if self._on_tick is not None:
+                self._on_tick(self._state, due_ns)
         self._walls.look(self._state.signals, due_ns)
 
     def _read(self, due_ns: int) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bot.core.errors import BadInput
 from bot.market.instruments import Instrument
+from bot.market.synthetic import Truth
 
 _SIDES = {"bid": 1, "buy": 1, "up": 1, "ask": -1, "sell": -1, "down": -1, "": 0, "none": 0}
 
@@ -44,10 +45,7 @@ def read_truth(path: Path, instruments: Sequence[Instrument]) -> list[Planted]:
     without a venue is about the first market of that symbol. Raises BadInput,
     naming the line.
     """
-    markets = {}
-    for k, instrument in enumerate(instruments):
-        markets[(instrument.venue, instrument.symbol)] = k
-        markets.setdefault(("", instrument.symbol), k)
+    markets = _markets(instruments)
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
@@ -65,7 +63,27 @@ def read_truth(path: Path, instruments: Sequence[Instrument]) -> list[Planted]:
     return sorted(found, key=lambda planted: planted.t0_ns)
 
 
-def _planted(record: dict[str, Any], market: int, number: int) -> Planted:
+def planted_of(truth: Iterable[Truth], instruments: Sequence[Instrument]) -> list[Planted]:
+    """What `read_truth` would give, without a file: records about the given markets, by their beginning."""
+    markets = _markets(instruments)
+    found = [
+        _planted(asdict(record), markets[(record.venue, record.symbol)], number)
+        for number, record in enumerate(truth, start=1)
+        if (record.venue, record.symbol) in markets
+    ]
+    return sorted(found, key=lambda planted: planted.t0_ns)
+
+
+def _markets(instruments: Sequence[Instrument]) -> dict[tuple[str, str], int]:
+    """(venue, symbol) -> market; without a venue the first market of the symbol."""
+    markets: dict[tuple[str, str], int] = {}
+    for k, instrument in enumerate(instruments):
+        markets[(instrument.venue, instrument.symbol)] = k
+        markets.setdefault(("", instrument.symbol), k)
+    return markets
+
+
+def _planted(record: Mapping[str, Any], market: int, number: int) -> Planted:
     side = record.get("side") or 0
     return Planted(
         id=str(record.get("id", number)),

@@ -43,6 +43,7 @@ class WallTrack:
     executed: float = 0.0
     early: float = np.nan  # genuineness at EARLY_S, before any approach
     at_decision: float = np.nan  # genuineness after DECISION_S near (signals.md 11.4)
+    verdict: float = np.nan  # the same, or where the wall ended before it, what was thought then: hindsight
     executed_share: float = 0.0  # largest share of its peak executed while it was still displayed
     genuineness: float = np.nan  # the last
     end: End = End.OPEN
@@ -89,6 +90,7 @@ class WallWatch:
             track.last_ns = int(row["ended_ns"])
             track.genuineness = float(row["genuineness"])
             track.executed = float(row["executed"])
+            track.verdict = float(row["decided"])
             if row["near_s"] >= DECISION_S:  # before it, `decided` is the verdict at its end
                 track.at_decision = float(row["decided"])
         else:
@@ -109,7 +111,7 @@ def _update(track: WallTrack, row: np.void, now_ns: int) -> None:
     if not track.confirmed_ns and row["stage"] != WallStage.CANDIDATE:
         track.confirmed_ns = now_ns
     track.executed_share = max(track.executed_share, track.executed / track.peak)
-    track.at_decision = float(row["decided"])
+    track.at_decision = track.verdict = float(row["decided"])
     untouched = track.near_s == 0.0 and track.executed == 0.0
     if np.isnan(track.early) and untouched and now_ns - track.born_ns >= EARLY_S * NS_PER_S:
         track.early = track.genuineness

@@ -29,6 +29,7 @@ ITERATIONS = 20
 FRESH_NS = 100 * NS_PER_S
 """A sum stands for a time at most so long ago: exp(100 s / 5 s) is far from any limit of a float."""
 _LEAST_WEIGHT = 1e-9
+_EVERYWHERE = 1 << 62
 
 MULTILEVEL = np.dtype(
     [
@@ -37,6 +38,9 @@ MULTILEVEL = np.dtype(
         ("count", "<i8", (2,)),  # levels there were, a book side
         ("ticks", "<i8", (2, LEVELS)),  # of the last snapshot, best first
         ("lots", "<f8", (2, LEVELS)),
+        ("low", "<i8"),  # ticks the snapshot covers: what changes elsewhere does not change it
+        ("high", "<i8"),
+        ("stale", "<i8"),  # 1: some level between them has changed since
         ("next_count", "<i8", (2,)),  # scratch: the snapshot being looked at
         ("next_ticks", "<i8", (2, LEVELS)),
         ("next_lots", "<f8", (2, LEVELS)),
@@ -66,6 +70,7 @@ def new_multilevel(markets: int) -> np.ndarray:
     rows = np.zeros(markets, MULTILEVEL)
     rows["weights"] = 1.0 / LEVELS
     rows["explained"] = np.nan
+    rows["high"] = _EVERYWHERE
     return rows
 
 
@@ -122,12 +127,23 @@ def side_flow(away, tick, lots, next_tick, next_lots):
     return flow
 
 
+@hot
+def on_level(row, tick):
+    """A level at a tick changed. For every level row: at a commit only a stale snapshot is taken anew."""
+    if row.low <= tick <= row.high:
+        row.stale = 1
+
+
 @rare
 def on_commit(row, books, market, now_ns):
-    """A ladder was committed; an unusable one changes nothing. The first after a reset only seeds."""
+    """A ladder was committed; an unusable one changes nothing. The first after a reset only seeds.
+
+    To be called when `stale`; called more often it changes nothing.
+    """
     mid = mid_of(books, market)
     if mid != mid:
         return
+    row.stale = 0
     width = bucket_width(row, mid)
     row.next_count[0] = collect(books, market, BID, width, row.next_ticks[0], row.next_lots[0])
     row.next_count[1] = collect(books, market, ASK, width, row.next_ticks[1], row.next_lots[1])
@@ -150,6 +166,8 @@ def on_levels(row, now_ns):
     """Compare the snapshot in `next_*` with the last one; a level that is missing starts from nothing."""
     if row.seeded and _unchanged(row):
         return
+    row.low = row.next_ticks[0, LEVELS - 1] if row.next_count[0] == LEVELS else 0
+    row.high = row.next_ticks[1, LEVELS - 1] if row.next_count[1] == LEVELS else _EVERYWHERE
     if not 0 <= now_ns - row.aged_ns <= FRESH_NS:
         age(row, now_ns)
     fades = decay_factors(now_ns - row.aged_ns)
@@ -189,6 +207,7 @@ def on_levels(row, now_ns):
 def on_reset(row):
     """A gap or a new snapshot: no flow is concluded across the seam, nor is the bin it falls into used."""
     row.seeded = 0
+    row.low, row.high = 0, _EVERYWHERE
 
 
 @rare

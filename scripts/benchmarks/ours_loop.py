@@ -202,17 +202,16 @@ def run(st, rows, start, w, bids, asks):
     return i
 
 
-def replay(rows: np.ndarray, *, grid: bool = False) -> tuple[float, np.void]:
+def replay(rows: np.ndarray, *, signals: bool = False) -> tuple[float, np.void]:
     """Seconds of the replay, growing of the ladder included, and what the trader holds after it.
 
-    `grid`: also the 250 ms grid of the cards (thin sides, volatility, walls), of which the peer has
-    no counterpart.
+    `signals`: awake as in the bot: walls, attribution of every change, the grid of the cards, streaming
+    features. The peer has no counterpart.
     """
     mine = instrument()
     venue = new_matching(1, (mine,), report_latency_ns=REPORT_LATENCY_NS)
     state = new_state((mine,), mt=venue)
-    if not grid:
-        state.signals.rows["active"] = 0
+    state.signals.rows["active"] = signals
     trader, bids, asks = np.zeros(1, TRADER), np.zeros(4), np.zeros(4)
     start = time.perf_counter()
     at = 0
@@ -228,7 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--repeat", type=int, default=5, help="0: compile or load only")
-    parser.add_argument("--grid", action="store_true", help="with the 250 ms grid of the cards")
+    parser.add_argument("--signals", action="store_true", help="with walls, attribution and features")
     args = parser.parse_args()
     about = json.loads((args.folder / "stream.json").read_text())
     framer = Framer()
@@ -238,7 +237,7 @@ def main() -> None:
     result = {"rows": about["rows"], "events": rows.size, "compile_s": time.perf_counter() - start}
     seconds = []
     for _ in range(args.repeat):
-        took, trader = replay(rows, grid=args.grid)
+        took, trader = replay(rows, signals=args.signals)
         seconds.append(took)
         result |= {name: trader[name].item() for name in ("orders", "cancels", "fills", "position")}
         result |= {"signals": trader["signals"].item(), "check": trader["check"].item()}

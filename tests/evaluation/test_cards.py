@@ -16,6 +16,7 @@ from bot.evaluation.cards import (
     ic_figures,
     moves_bps,
 )
+from bot.evaluation.metrics import spearman
 from bot.evaluation.resampling import holm
 from bot.evaluation.samples import Samples
 from tests.evaluation.worlds import samples
@@ -171,3 +172,14 @@ def test_a_stream_shorter_than_a_horizon_has_no_figures_for_it():
 
 def test_figures_are_the_same_each_time(known):
     assert judged(known)[0] == judged(known)[0]
+
+
+def test_independent_runs_are_taken_together():
+    """As one sample, not each by itself; no label reaches from one run into the next."""
+    rng = np.random.default_rng(4)
+    runs = [samples(walk(seed, 200), {"noise": rng.uniform(-1, 1, 200)}) for seed in (1, 2)]
+    (both,) = [f for f in ic_figures(*runs) if (f.mode, f.horizon_s) == ("scalp", 60)]
+    pairs = [(run.scores[:, 0, 0, 0], moves_bps(run, 0, LATENCY_S, 60)) for run in runs]
+    x, y = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    assert both.n == 400
+    assert both.ic == pytest.approx(spearman(x, y))

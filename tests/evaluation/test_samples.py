@@ -10,7 +10,7 @@ import pytest
 
 from bot.app.inspect import on_grid, signal_lines
 from bot.core.errors import KernelError
-from bot.engine.kernel import read_cards
+from bot.engine.kernel import State, read_cards
 from bot.evaluation.cards import ic_figures
 from bot.evaluation.samples import COMPOSITE, Collector, Samples, bbo_touches, signed_trades, whole_bbos
 from bot.evaluation.walls import End
@@ -63,6 +63,18 @@ def assert_equal(got: Samples, want: Samples) -> None:
             for name in ("mid", "imbalance", "move", "wait_s"):
                 np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
             np.testing.assert_allclose(one.flow, other.flow, rtol=1e-12)
+
+
+def test_who_watches_is_asked_after_the_cards_of_every_tick(market, rows, whole):
+    emitted: list[tuple[int, int]] = []
+
+    def note(state: State, now_ns: int) -> None:
+        emitted.append((now_ns, int(state.signals.grid["emitted_ns"][0])))
+
+    collector = Collector(market.instruments, note)
+    collector.feed(rows)
+    assert_equal(collector.finish(), whole)
+    assert emitted == [(now_ns, now_ns) for now_ns in whole.ticks_ns.tolist()]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -20,7 +20,7 @@ from bot.evaluation.detectors import (
     which_planted,
 )
 from bot.evaluation.samples import Samples, ThinChange
-from bot.evaluation.truth import Planted, read_truth
+from bot.evaluation.truth import Planted, planted_of, read_truth
 from bot.evaluation.walls import End
 from bot.market.instruments import Instrument
 from tests.evaluation.worlds import INSTRUMENT, NS_PER_S, T0, samples, wall
@@ -61,6 +61,9 @@ def test_records_of_the_demo_market_are_read(tmp_path):
         assert (one.t0_ns, one.side) == (record.t0_ns, record.side)
     assert {"genuine_wall", "spoof_wall", "thin_side"} <= {one.type for one in found}
     assert {one.market for one in found} == {0, 1}
+    by_id = [sorted(one, key=lambda p: p.id) for one in (planted_of(records, market.instruments), found)]
+    assert by_id[0] == by_id[1]
+    assert all(one.market == 0 for one in planted_of(records, market.instruments[1:]))
 
 
 def test_other_spellings_and_unknown_fields_are_taken(tmp_path):

@@ -97,8 +97,9 @@ def test_a_wall_that_ends_between_two_looks_tells_what_was_decided_and_not_how_i
     table.look(stage=WallStage.TESTED, near_s=1.0)
     row = table.signals.ended[1, 7 % ENDED_WALLS]
     row["near_s"], row["decided"] = near_s, 0.6
-    at_decision = table.ends(WallEnd.PULLED).only().at_decision
-    assert at_decision == 0.6 if known else math.isnan(at_decision)
+    track = table.ends(WallEnd.PULLED).only()
+    assert track.at_decision == 0.6 if known else math.isnan(track.at_decision)
+    assert track.verdict == 0.6
 
 
 def test_genuineness_is_kept_from_before_any_approach_at_a_fixed_age(table):
