@@ -1,7 +1,7 @@
-"""Floor 2: features, flow, walls, cards and the composite. Knows no positions and no money.
+"""Floor 2: features, walls, zones, cards, the composite and what it learns. Knows no positions and no money.
 
-The compiled loop calls `on_commit`, `on_trade`, `on_reset` (bot.signals.flow),
-`on_grid` (bot.signals.grid) and `emit` (bot.signals.cards) on the state of
-`new_signals` (bot.signals.state); people and strategies read `market_view`
+The compiled loop tells `bot.signals.inputs`, `bot.signals.resting` and `bot.signals.flow` what happens
+as it comes, calls `on_grid` (bot.signals.grid) between messages and `emit` (bot.signals.cards) every 10 s,
+all on the records of `new_signals` (bot.signals.state); people and strategies read `market_view`
 (bot.signals.view), the decision hash reads `Readings` (bot.signals.readings).
 """
