@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bot.app.config import Config
+from bot.app.faces import Faces
 from bot.app.header import session_header
 from bot.app.pacing import Split, run_paced
 from bot.app.plugins import Loaded, load_strategies
@@ -40,7 +41,6 @@ from bot.engine.scheduler import PacedClock
 from bot.market.events import Kind, empty_rows
 from bot.market.synthetic import scenario as named_scenario
 from bot.market.tape import TapeHeader, open_tape
-from bot.operate.control import control_path, serve_control
 from bot.operate.operator import Operator
 from bot.operate.status import Status
 from bot.signals.learning.frozen import Keys
@@ -148,6 +148,7 @@ class _Running:
     wired: Wired = field(init=False)
     status: StatusMaker | None = field(init=False)
     journal: StoreJournal = field(init=False)
+    faces: Faces = field(init=False)
     chronicle: Chronicle | None = None  # from the first row on
     recording: Recording | None = None
     numbering: Numbering | None = None  # None: the source's own numbers are kept
@@ -179,7 +180,15 @@ class _Running:
     def _begin(self) -> None:
         """Build the engine, continue what an earlier run left, and open the recording."""
         options = self.options
-        self.journal = StoreJournal(self.database, self.run_id)
+        self.faces = Faces(
+            options.config.telegram if options.speed > 0 else None,
+            self.database.path.parent,
+            self.source.instruments,
+            self.clock,
+            self._warn,
+        )
+        self.faces.restore(self.database.state("faces"))
+        self.journal = StoreJournal(self.database, self.run_id, self.faces)
         self.wired = wire(
             options.config,
             self.source.instruments,
@@ -224,7 +233,7 @@ class _Running:
                 return
 
     def _serve(self, inbox: Inbox, clock: PacedClock) -> AbstractAsyncContextManager[None]:
-        """Take commands from other processes while the session runs."""
+        """Take commands from other processes and from Telegram while the session runs."""
         instruments = self.source.instruments
 
         async def obey(command: Command) -> Answer:
@@ -239,8 +248,7 @@ class _Running:
             self.journal.audit(self.wired.engine.now_ns, what, detail)
 
         look = StatusMaker(self.options, self.source, self.wired, self.journal.tally).make
-        operator = Operator(look, obey, audit, self.clock)
-        return serve_control(operator, control_path(self.database.path.parent))
+        return self.faces.open(Operator(look, obey, audit, self.clock))
 
     def _batches(self) -> Iterator[np.ndarray]:
         """The source's rows, behind a gap in every market where an earlier run goes on."""
@@ -286,7 +294,11 @@ class _Running:
     def _event(self, now_ns: int, what: str, detail: Mapping[str, Any], *, warn: bool = False) -> None:
         """Something about the run itself: an audit row, and a warning when a person should know."""
         self.journal.audit(now_ns, what, detail)
-        if warn and self.options.on_warning is not None:
+        if warn:
+            self._warn(what, detail)
+
+    def _warn(self, what: str, detail: Mapping[str, Any]) -> None:
+        if self.options.on_warning is not None:
             self.options.on_warning(what, detail)
 
     @property
@@ -295,8 +307,11 @@ class _Running:
 
     def _on_tick(self, due_ns: int) -> None:
         """After the readings of every 10 s: what changed to the journal, all of it to the readings' file."""
-        engine = self.wired.engine
+        engine, trading = self.wired.engine, self.wired.trading
         now_ns, signals = engine.now_ns, engine.state.signals
+        if trading is not None:
+            coins = {i.settle for i in self.source.instruments}
+            self.faces.tick(now_ns, {coin: trading.venue.equity_e8(coin) for coin in coins})
         if self.chronicle is not None:
             self.chronicle.tick(now_ns, engine.state.heads, signals)
         if self.recording is not None:
@@ -349,6 +364,7 @@ class _Running:
             state = kept_state(self.source, self.wired.trading)
             state["paused"] = not self.wired.engine.accepting
             self.journal.keep("session", state, self.wired.engine.now_ns)
+            self.journal.keep("faces", self.faces.kept(), self.wired.engine.now_ns)
         self.journal.commit()
 
     def _keep_learned(self) -> None:

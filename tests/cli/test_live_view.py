@@ -9,7 +9,7 @@ from math import nan
 import pytest
 from rich.console import Console
 
-from bot.cli.live_view import Lines, amount, line, render
+from bot.cli.live_view import Lines, line, render
 from bot.core.enums import Mode, Side, Stage, Trust
 from bot.operate.status import (
     MarketStatus,
@@ -20,6 +20,7 @@ from bot.operate.status import (
     TradeStatus,
     WallStatus,
 )
+from bot.operate.words import amount
 
 MARKET = MarketStatus(
     symbol="BTCUSDT",
