@@ -22,6 +22,7 @@ from bot.app.config import Config
 from bot.app.faces import Faces
 from bot.app.header import session_header
 from bot.app.pacing import Split, run_paced
+from bot.app.pictures import Pictures
 from bot.app.plugins import Loaded, load_strategies
 from bot.app.recording import Recording, open_recording
 from bot.app.resuming import kept_state, restore_state
@@ -149,6 +150,7 @@ class _Running:
     status: StatusMaker | None = field(init=False)
     journal: StoreJournal = field(init=False)
     faces: Faces = field(init=False)
+    pictures: Pictures = field(init=False)
     chronicle: Chronicle | None = None  # from the first row on
     recording: Recording | None = None
     numbering: Numbering | None = None  # None: the source's own numbers are kept
@@ -188,6 +190,7 @@ class _Running:
             self._warn,
         )
         self.faces.restore(self.database.state("faces"))
+        self.pictures = Pictures(self.source.instruments)
         self.journal = StoreJournal(self.database, self.run_id, self.faces)
         self.wired = wire(
             options.config,
@@ -248,7 +251,9 @@ class _Running:
             self.journal.audit(self.wired.engine.now_ns, what, detail)
 
         look = StatusMaker(self.options, self.source, self.wired, self.journal.tally).make
-        return self.faces.open(Operator(look, obey, audit, self.clock))
+        if self.faces.speaks:
+            self.pictures.start()
+        return self.faces.open(Operator(look, obey, audit, self.clock), self.pictures.of)
 
     def _batches(self) -> Iterator[np.ndarray]:
         """The source's rows, behind a gap in every market where an earlier run goes on."""
@@ -312,6 +317,8 @@ class _Running:
         if trading is not None:
             coins = {i.settle for i in self.source.instruments}
             self.faces.tick(now_ns, {coin: trading.venue.equity_e8(coin) for coin in coins})
+        if self.faces.speaks:
+            self.pictures.look(now_ns, engine.state)
         if self.chronicle is not None:
             self.chronicle.tick(now_ns, engine.state.heads, signals)
         if self.recording is not None:
@@ -408,6 +415,7 @@ class _Running:
         assert recording is not None
         readings_to = None if recording.readings is None else str(recording.readings.folder)
         recording.close()
+        self.pictures.close()
         self._note_failure(self.wired.engine.now_ns, recording)
         if self.wired.trading is not None and self.wired.engine.counts.rows:
             self.wired.engine.note_equity()
