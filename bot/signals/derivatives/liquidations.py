@@ -7,10 +7,10 @@ a lower bound, and the card's confidence is multiplied by `PARTIAL_FEED`.
 from __future__ import annotations
 
 import math
-from enum import IntEnum
 
 import numpy as np
 
+from bot.core.enums import Cascade
 from bot.core.jit import hot, rare
 from bot.core.units import NS_PER_S
 from bot.signals.fade import fade
@@ -29,13 +29,6 @@ REST_NS = 60 * NS_PER_S
 PARTIAL_FEED = 0.6
 STRESS = -0.4
 MOST_BETA = 2.0
-
-
-class Cascade(IntEnum):
-    QUIET = 0
-    BURST = 1
-    CASCADE = 2
-    EXHAUST = 3
 
 
 _QUIET, _BURST = int(Cascade.QUIET), int(Cascade.BURST)

@@ -11,6 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from bot.core.enums import WallEnd
 from bot.core.jit import hot, rare
 from bot.core.units import NS_PER_S
 from bot.market.book import ASK, BID, best_tick
@@ -49,13 +50,6 @@ class WallStage(IntEnum):
     CANDIDATE = 0
     ACTIVE = 1
     TESTED = 2
-
-
-class WallEnd(IntEnum):
-    CONSUMED = 1
-    PULLED = 2
-    EXPIRED = 3  # it ended where nothing had tested it
-    MOVED = 4  # the price ran away from it
 
 
 CANDIDATE, _ACTIVE, _TESTED = int(WallStage.CANDIDATE), int(WallStage.ACTIVE), int(WallStage.TESTED)
