@@ -419,6 +419,7 @@ class _Running:
         self._note_failure(self.wired.engine.now_ns, recording)
         if self.wired.trading is not None and self.wired.engine.counts.rows:
             self.wired.engine.note_equity()
+            self.wired.engine.finish()
         self._keep_learned()
         self._commit()
         self._save_checkpoint()

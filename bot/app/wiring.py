@@ -12,7 +12,8 @@ from bot.core.protocols import Journal
 from bot.core.units import NS_PER_MS, NS_PER_S, to_e8
 from bot.engine.decisions import DecisionHash, HashingJournal
 from bot.engine.kernel import new_state
-from bot.engine.loop import Engine, Slot, Trading
+from bot.engine.loop import Engine, Trading
+from bot.engine.panel import Slot
 from bot.execution.paper import PaperSettings, PaperVenue
 from bot.execution.trader import Trader
 from bot.execution.venue_state import QueueModel

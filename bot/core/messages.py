@@ -165,6 +165,8 @@ class MarketView:
     momentum: float = NAN  # tanh of the move over the mode's window, in its sigmas
     sigma_60s_bps: float = NAN
     mid_average: float = NAN  # of the mid, exponential with 60 s, ticks
+    last_price: int = 0  # ticks of the last market print, 0 none yet
+    last_ns: int = 0  # when it came
     thin_low_3s: float = NAN  # extremes of thin_ratio; known 3 s after a trade was opened
     thin_high_3s: float = NAN
 
@@ -205,6 +207,7 @@ class Intent:
     wall_keep: tuple[float, float] = (0.0, 0.0)
     max_lots: float = 0.0  # strategy's own cap (a share of the wall), 0 none
     zone: int = 0  # id of the zone it counts on, 0 none
+    zone_breaks: int = 0  # how often that one had been broken by then
     mid: float = 0.0  # ticks, at the decision; the engine fills it in
     figures: dict[str, float] = field(default_factory=dict)
 
@@ -322,4 +325,6 @@ class TradeView:
     mid: float = 0.0  # ticks, when its entry was decided
     wall_shown: float = NAN  # lots displayed now where its wall stood, nan without a wall
     zone: int = 0
+    zone_breaks: int = 0
     reduced_for: tuple[str, ...] = ()  # reasons of the partial closings so far
+    conflicted: bool = False  # windows were in conflict when it was decided

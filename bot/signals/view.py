@@ -46,8 +46,9 @@ def market_view(
     now_ns: int,
     symbol: str,
     trust: Trust,
+    thin_3s: tuple[float, float] = (float("nan"), float("nan")),
 ) -> MarketView:
-    """The view of a market with a usable book, for one mode."""
+    """The view of a market with a usable book, for one mode; `thin_3s` is what the engine sampled."""
     f = figures(sig.rows[market], books, heads, market, mode.place, now_ns).tolist()
     mid, sigma_1s = f[0], f[10]
     return MarketView(
@@ -97,6 +98,10 @@ def market_view(
         momentum=f[31],
         sigma_60s_bps=f[32],
         mid_average=f[33],
+        thin_low_3s=thin_3s[0],
+        thin_high_3s=thin_3s[1],
+        last_price=int(heads["trade_price"][market]),
+        last_ns=int(heads["trade_ns"][market]),
     )
 
 

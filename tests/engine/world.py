@@ -15,7 +15,8 @@ from bot.core.messages import Denied, Intent, MarketView, Order, Plan, TradeView
 from bot.engine.command_rows import command_row
 from bot.engine.decisions import DecisionHash, HashingJournal
 from bot.engine.kernel import new_state
-from bot.engine.loop import Engine, Slot, Trading
+from bot.engine.loop import Engine, Trading
+from bot.engine.panel import Slot
 from bot.execution.paper import PaperSettings, PaperVenue
 from bot.execution.trader import Trader
 from bot.market.events import Flag, Kind, RowBuffer
