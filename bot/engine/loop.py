@@ -371,7 +371,8 @@ class Engine:
 
     def _rearm(self) -> None:
         """After anything that may have changed a trade: its sentinels, and when to look next."""
-        trader, now_ns = self._need().trader, self.now_ns
+        trader = self._need().trader
+        now_ns = max(self.now_ns, self.counts.first_ns)  # before the first row there is no time yet
         self._guards.follow(self.state.sentinels, trader.trades)
         due_ns = trader.next_deadline_ns()
         if len(trader.trades) or len(self._shadows) or self._panel.watching(now_ns):
