@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from bot.core.enums import Stage
@@ -41,7 +42,7 @@ class Guards:
         for (trade_id, what), bound in wanted.items():
             trade = trades.get(trade_id)
             if trade is not None and (trade_id, what) not in self._held:
-                guard = _guard_wall(table, trade, bound) if what == "wall" else _guard_stop(table, trade)
+                guard = (_guard_wall if what == "wall" else _guard_stop)(table, trade, bound)
                 self._held[trade_id, what] = guard
 
     def fired(self, slots: set[int]) -> tuple[set[str], set[str]]:
@@ -69,7 +70,10 @@ def wall_threshold(trade: Trade) -> float:
 
 
 def _stop(trade: Trade) -> float:
-    return float(trade.stop) if trade.stage is Stage.OPEN else 0.0
+    """The tick at which the mark passes the stop; the last price is the venue's own stop's to watch."""
+    if trade.stage is not Stage.OPEN or trade.mark_basis is None:
+        return 0.0
+    return float(math.floor(trade.mark_stop) if trade.side > 0 else math.ceil(trade.mark_stop))
 
 
 def _guard_wall(table: Sentinels, trade: Trade, threshold: float) -> Guard:
@@ -80,6 +84,6 @@ def _guard_wall(table: Sentinels, trade: Trade, threshold: float) -> Guard:
     return Guard(slot, kind, threshold)
 
 
-def _guard_stop(table: Sentinels, trade: Trade) -> Guard:
+def _guard_stop(table: Sentinels, trade: Trade, tick: float) -> Guard:
     kind = Watch.TOUCH_BELOW if trade.side > 0 else Watch.TOUCH_ABOVE
-    return Guard(sentinels.arm(table, trade.market, kind, trade.stop), kind, float(trade.stop))
+    return Guard(sentinels.arm(table, trade.market, kind, int(tick)), kind, tick)

@@ -288,6 +288,7 @@ class Engine:
         self._thin.look(markets, self.state.signals.grid["thin_ratio"], now_ns)
         self._minder.look(heads, now_ns)
         for trade in trading.trader.trades:
+            self._see_mark(trade)
             self._guards.again(trade.id, "stop")  # fired by the touch alone: neither print nor mark
             self._manage(trade)
         for one in self._panel.watching(now_ns) if self.accepting else ():
@@ -329,6 +330,7 @@ class Engine:
         trading.trader.on_reports(reports)
         for trade in trading.trader.trades:
             if trade.id in entering and trade.stage is Stage.OPEN:
+                self._see_mark(trade)
                 self._shadows.filled(trade, self.state.books, self.now_ns)
                 self._manage(trade)  # its reason may have gone while the fill was on its way
         self._rearm()
@@ -340,6 +342,11 @@ class Engine:
         if now_ns >= self._looked_ns + LOOK_NS:
             self._look(now_ns)
         self._rearm()
+
+    def _see_mark(self, trade: Trade) -> None:
+        head = self.state.heads[trade.market]
+        if trade.stage is Stage.OPEN:
+            trade.see_mark(float(head["mark"] / head["tick_size"]), self._mid(trade.market))
 
     def _mid(self, market: int) -> float:
         """In ticks; nan while the book is not usable."""

@@ -1,8 +1,9 @@
 """What is looked at every second while a trade is open, whatever its strategy says.
 
 The stop rests at the venue and triggers there. This looks at it a second time,
-on mark *and* last price (signals.md 9.2): a stop that the price has passed and
-that is still open is closed by a market order. And a book that was unusable for
+on mark *and* last price (signals.md 9.2): a trade whose stop one of them has
+passed and that is still open is closed by a market order; the mark less the
+basis it had at the fill. And a book that was unusable for
 more than five seconds closes its trade as soon as it can be traded on again.
 """
 
@@ -39,9 +40,8 @@ class Minder:
         self._lost &= markets
         for trade in open_trades:
             self._look_at_book(trade, heads[trade.market], now_ns)
-            if _passed_by_mark(trade, heads[trade.market]) or _untriggered(
-                trade, heads[trade.market], now_ns
-            ):
+            head = heads[trade.market]
+            if _passed_by_mark(trade, head) or _untriggered(trade, head, now_ns):
                 self._trader.leave(trade.id, now_ns, ExitReason.STOP)
 
     def touched(self, trade: Trade, head: np.void, now_ns: int) -> None:
@@ -64,13 +64,10 @@ class Minder:
             self._journal.audit(now_ns, "book_lost", detail)
 
 
-def _beyond(trade: Trade, ticks: float) -> bool:
-    return trade.side * (ticks - trade.stop) <= 0
-
-
 def _passed_by_mark(trade: Trade, head: np.void) -> bool:
     """NaN, an unknown mark, compares false."""
-    return trade.stage is Stage.OPEN and bool(_beyond(trade, head["mark"] / head["tick_size"]))
+    beyond = trade.side * (head["mark"] / head["tick_size"] - trade.mark_stop) <= 0.0
+    return trade.stage is Stage.OPEN and bool(beyond)
 
 
 def _untriggered(trade: Trade, head: np.void, now_ns: int) -> bool:
@@ -79,5 +76,5 @@ def _untriggered(trade: Trade, head: np.void, now_ns: int) -> bool:
         trade.stage is Stage.OPEN
         and head["trade_ns"] > trade.filled_ns
         and now_ns - head["trade_ns"] > UNTRIGGERED_NS
-        and bool(_beyond(trade, float(head["trade_price"])))
+        and bool(trade.side * (head["trade_price"] - trade.stop) <= 0)
     )

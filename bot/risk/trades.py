@@ -74,6 +74,7 @@ class Trade:
     leaving: ExitReason | None = None  # why it is EXITING
     reason: ExitReason | None = None  # why it ended
     detail: str = ""  # words of the strategy, or of the venue
+    mark_basis: float | None = None  # ticks of the mark above the mid when it filled; None not known yet
     reduced_for: list[str] = field(default_factory=list)  # reasons of partial closings, in their order
     exit_tries: int = 0
     retry_ns: int = 0  # not before this is a refused exit tried again
@@ -150,6 +151,19 @@ class Trade:
         self.realised_e8 += realised_e8
         self.fees_e8 += fee_e8
         self.funding_e8 += funding_e8
+
+    @property
+    def mark_stop(self) -> float:
+        """Where the mark has moved against us as far as the stop is away, ticks; nan unknown.
+
+        Mark and last price differ by a basis of the order of a scalp's stop.
+        """
+        return float("nan") if self.mark_basis is None else self.stop + self.mark_basis
+
+    def see_mark(self, mark: float, mid: float) -> None:
+        """The basis is that of the fill, or of the first look at which both are known."""
+        if self.mark_basis is None and mark > 0.0 and mid > 0.0:
+            self.mark_basis = mark - mid
 
     @property
     def slip_bps(self) -> float:

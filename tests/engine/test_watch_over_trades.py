@@ -51,12 +51,23 @@ def test_nobody_is_asked_between_ticks_without_a_trade() -> None:
 def test_a_mark_beyond_the_stop_closes_within_the_event_although_nothing_traded(
     tick: float, reason: ExitReason | None
 ) -> None:
-    stream = mark(opened().quiet(1.0, 33.25, 0.1), 33.301, tick).quiet(33.4, 36.0, 0.1)
+    stream = mark(opened().quiet(1.0, 25.0, 0.1), 25.01, 100_000.0).quiet(25.1, 33.25, 0.1)
+    mark(stream, 33.301, tick).quiet(33.4, 36.0, 0.1)
     world = World(Scripted(a_long()), modes=SCALP).feed(stream)
 
     exits = [seconds(order.sent_ns) for order in world.orders(OrderRole.EXIT)]
     assert exits == ([33.301] if reason else [])
     assert world.journal.of("trade")[-1]["reason"] == reason
+
+
+@pytest.mark.parametrize(("later", "stopped"), [(99_860.0, False), (99_799.0, True)])
+def test_the_basis_that_the_mark_had_at_the_fill_is_no_move(later: float, stopped: bool) -> None:
+    """A mark 10 bps under the mid at the fill, its stop 10 bps away: only a fall from there counts."""
+    stream = mark(opened().quiet(1.0, 25.0, 0.1), 25.01, 99_900.0).quiet(25.1, 33.25, 0.1)
+    mark(stream, 33.301, later).quiet(33.4, 36.0, 0.1)
+    world = World(Scripted(a_long()), modes=SCALP).feed(stream)
+
+    assert bool(world.orders(OrderRole.EXIT)) == stopped
 
 
 def test_a_print_beyond_the_stop_is_the_venues_to_act_on_and_closes_once() -> None:
