@@ -160,6 +160,8 @@ class StrategiesConfig(Group):
     """Names of the strategies that may enter."""
     modes: Modes = Field(default=(Mode.SCALP, Mode.DAY, Mode.SWING), min_length=1)
     """Horizons that decide: scalp (30 s), day (60 s), swing (300 s)."""
+    folder: Path = Path("strategies")
+    """Folder of your own strategies (see docs/strategies.md); none where there is no such folder."""
 
 
 class TelegramConfig(Group):

@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 import bot
-from bot.cli import config, evaluate, importing, kept, looking, operate, reporting, running, tape, warmup
+from bot.cli import (
+    config,
+    evaluate,
+    importing,
+    kept,
+    looking,
+    operate,
+    reporting,
+    running,
+    strategies,
+    tape,
+    warmup,
+)
 
 app = typer.Typer(
     name="lopside",
@@ -53,5 +65,6 @@ app.command()(operate.resume)
 app.command()(operate.cancel)
 app.command()(operate.close)
 app.command()(operate.flatten)
+app.add_typer(strategies.commands, name="strategy")
 app.add_typer(config.commands, name="config")
 app.command()(warmup.warmup)

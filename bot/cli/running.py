@@ -61,6 +61,10 @@ Truth = Annotated[
         "--truth", help="Write what was planted in the demo market as truth.jsonl beside the recorded tape."
     ),
 ]
+Strategies = Annotated[
+    str | None,
+    typer.Option("--strategies", metavar="A,B", help="Strategies that trade, instead of strategies.enabled."),
+]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Forget the session's wallet, trades and history first.")
 ]
@@ -77,6 +81,7 @@ def paper(
     session: Session = None,
     record: Record = None,
     truth: Truth = False,
+    strategies: Strategies = None,
     fresh: Fresh = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
@@ -85,7 +90,7 @@ def paper(
 
     The session's wallet and open trades survive a restart. Ctrl-C ends with a report.
     """
-    settings = _settings(config, market, tape, duration, speed, seed, symbols, session, scenario)
+    settings = _settings(config, market, tape, duration, speed, seed, symbols, session, scenario, strategies)
     _run("paper", settings, tape, as_json, record=record, truth=truth, fresh=fresh)
 
 
@@ -115,12 +120,15 @@ def backtest(
     duration: For = None,
     symbols: Symbols = None,
     session: Session = None,
+    strategies: Strategies = None,
     fresh: Fresh = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
     """Trade a tape on paper as fast as possible, with the same engine, from the starting wallet."""
-    settings = _settings(config, "replay", tapes, duration, "max", None, symbols, session or "backtest")
+    settings = _settings(
+        config, "replay", tapes, duration, "max", None, symbols, session or "backtest", strategies=strategies
+    )
     _run("backtest", settings, tapes, as_json, fresh=fresh)
 
 
@@ -134,6 +142,7 @@ def _settings(
     symbols: str | None,
     session: str | None,
     scenario: str | None = None,
+    strategies: str | None = None,
 ) -> Config:
     return load_config(
         file,
@@ -144,6 +153,7 @@ def _settings(
         session__seed=seed,
         market__symbols=symbols,
         session__name=session,
+        strategies__enabled=strategies,
     )
 
 
@@ -157,6 +167,7 @@ def _number(text: str) -> float:
 
 
 def _options(kind: Any, config: Config, tapes: list[Path] | None, **more: Any) -> SessionOptions:
+    from bot.app.plugins import users_folder
     from bot.app.session import SessionOptions
     from bot.core.errors import BadInput
 
@@ -178,7 +189,7 @@ def _options(kind: Any, config: Config, tapes: list[Path] | None, **more: Any) -
         duration_s=(market.duration or None) if "duration" in asked else None,
         speed=market.speed,
         scenario=market.scenario,
-        strategies_dir=own if (own := Path("strategies")).is_dir() else None,
+        strategies_dir=users_folder(config),
         **more,
     )
 
