@@ -2,8 +2,10 @@
 
 Whole trading runs in which the gate lets everything through, so that what is
 measured is the setup and not the gate: exploration without a budget, limits
-out of the way. Breakouts on thin sides and sweeps, fades on the demo's walls,
-stops also on cascades.
+out of the way. Breakouts on thin sides and sweeps, fades on planted
+walls, stops also on cascades. The fade rests on tested walls only and so hardly
+ever on one that is pulled as the price comes near; what is counted are all that
+were taken away while an entry rested before them, at the end of their life too.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from bot.store.shadow_report import mean_interval
 from scripts.acceptance.runs import BATCH_S, LONG_S, START_NS, SYMBOLS, Check
 from scripts.acceptance.table import Row, at_least, at_most, none_of, over_seeds, told
 
-THIN_SWEEP, WALLS, CASCADE = "s-thin, sweeps", "demo", "s-cascade"
+THIN_SWEEP, WALLS, CASCADE = "s-thin, sweeps", "s-wall-easy", "s-cascade"
 SWEEPS_PER_H = 12.0
 CANCEL_NS = 10_000_000
 BREAKOUT, FADE = "thin_side_breakout", "wall_fade"
@@ -92,7 +94,7 @@ class Found:
     breakouts: int
     stop_losses: tuple[float, ...]  # of what was closed by a stop, wherever that stood by then
     fades: int
-    on_pulled: int  # fades that rested on a wall when it was pulled
+    on_pulled: int  # entries that rested on a wall when it was taken away
     late_fills: int  # of those: filled after the cancel must have been there
 
 
@@ -130,7 +132,7 @@ def _found(journal: Kept, planted: Sequence[Planted], feed_ns: int) -> Found:
     done = [t for t in journal.trades.values() if t["stage"] == "closed" and t["filled_lots"]]
     breakouts = [t for t in done if t["strategy"] == BREAKOUT]
     paired = [(t, journal.shadows[t["id"]]) for t in breakouts if len(journal.shadows.get(t["id"], ())) == 2]
-    pulled = [p for p in planted if p.outcome == "pulled"]
+    pulled = [p for p in planted if p.outcome in ("pulled", "expired")]  # both are taken away at once
     lots = {t["id"]: t["filled_lots"] for t in done}
     fades = [plan for plan in journal.plans.values() if plan.intent.strategy == FADE]
     on_pulled = [(plan, wall) for plan in fades for wall in pulled if _rested_on(plan, wall, journal)]
@@ -162,7 +164,7 @@ def _stop_loss(trade: Mapping[str, Any], outs: Mapping[str, list[tuple[int, int]
 
 
 def _rested_on(plan: Plan, wall: Planted, journal: Kept) -> bool:
-    """Whether the entry was decided on this wall and still worked when it was pulled."""
+    """Whether the entry was decided on this wall and still worked when it was taken away."""
     low, high = sorted(plan.intent.wall_span)
     row = journal.trades[plan.intent.id]
     until_ns = row["filled_ns"] or row["closed_ns"] or 2**62
@@ -226,10 +228,10 @@ def _fades(runs: Sequence[Found]) -> list[Row]:
         told(WALLS, "fades that filled", float(sum(run.fades for run in runs))),
         none_of(
             WALLS,
-            "fades filled after their wall was pulled and the cancel was there",
+            "fades filled after their wall was taken away and the cancel was there",
             late,
             asked,
-            "entries resting on a pulled wall",
+            "entries resting on a wall when it went",
         ),
     ]
 
