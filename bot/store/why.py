@@ -88,7 +88,9 @@ def _in_prices(chain: dict[str, Any], ticks: dict[str, Decimal]) -> dict[str, An
 
 
 def _figures_in_prices(figures: dict[str, Any], tick: Decimal | None) -> dict[str, Any]:
-    made = {name: price(value, tick) if name in _PRICE_FIGURES else value for name, value in figures.items()}
+    made: dict[str, Any] = {
+        name: price(value, tick) if name in _PRICE_FIGURES else value for name, value in figures.items()
+    }
     if "targets" in made:
         made["targets"] = [[price(ticks, tick), share] for ticks, share in made["targets"]]
     return made

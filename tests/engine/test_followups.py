@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bot.core.enums import DenyReason, Mode
-from bot.core.messages import Denied
+from bot.core.messages import Denied, Intent
 from bot.core.units import NS_PER_S
 from bot.engine.followups import MOST, Followups
 from tests.engine.world import Scripted, World, a_long, opened
@@ -17,16 +18,17 @@ from tests.trading import LONG, MID, SHORT, T0
 ENTRY = replace(LONG, mid=MID, stop_bps=10.0, target_bps=20.0)
 
 
-def followed(intent: object, moves_bps: list[float], every_s: int = 10) -> dict[str, object]:
+def followed(intent: Intent, moves_bps: list[float]) -> dict[str, Any]:
     """The row after the mid went through these moves, one a tick, from MID."""
     journal = FakeJournal()
     followups = Followups(journal)
-    followups.entered(intent)  # type: ignore[arg-type]
+    followups.entered(intent)
     for k, move in enumerate(moves_bps, start=1):
-        followups.tick(T0 + k * every_s * NS_PER_S, lambda market, move=move: MID * (1 + move / 1e4))
+        mid = MID * (1 + move / 1e4)
+        followups.tick(T0 + 10 * k * NS_PER_S, {0: mid}.__getitem__)
     followups.end()
     (row,) = journal.of("outcome")
-    made: dict[str, object] = row
+    made: dict[str, Any] = row
     return made
 
 

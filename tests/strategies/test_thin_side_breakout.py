@@ -130,9 +130,9 @@ def test_a_vacuum_is_as_good_as_a_thin_side_and_leaves_only_when_it_is_filled() 
     hollow = replace(SET_UP, thin=0, thin_ratio=0.0, vacuum=1)
     (intent,) = STRATEGY.enter(hollow)
     assert (intent.action, intent.side) == (Action.ENTER, Side.BUY)
-    full = {"thin_low_3s": 0.0, "thin_high_3s": 0.1}
-    assert STRATEGY.manage(replace(hollow, **full), TRADE) == ()
-    assert len(STRATEGY.manage(replace(hollow, vacuum=0, **full), TRADE)) == 1
+    full = replace(hollow, thin_low_3s=0.0, thin_high_3s=0.1)
+    assert STRATEGY.manage(full, TRADE) == ()
+    assert len(STRATEGY.manage(replace(full, vacuum=0), TRADE)) == 1
 
 
 def test_the_last_target_stays_before_the_next_zone() -> None:
