@@ -12,7 +12,7 @@ import pytest
 
 from bot.evaluation.detectors import KnownWalls, Tally
 from bot.evaluation.samples import Samples
-from scripts.acceptance import cascades, faults, scores, table, thin, trading, venues, walls
+from scripts.acceptance import cascades, faults, scores, strategies, table, thin, trading, venues, walls
 from scripts.acceptance.__main__ import main, seeds_of
 from scripts.acceptance.measuring import CHECKS
 from tests.evaluation.worlds import samples
@@ -176,3 +176,39 @@ def test_the_table_is_written_between_its_marks(tmp_path):
     assert text.endswith("after\n")
     assert "last year" not in text
     assert "| told | s-zi | a metric | 1.500 | – |" in text
+
+
+def test_strategies_count_when_they_beat_the_coin_and_their_stops_hold():
+    def run(gross, losses=(1.0,), late=0):
+        return strategies.Found(gross, (0.0,) * len(gross), len(gross), losses, 3, 5, late)
+
+    good = run(tuple(5.0 + k % 3 for k in range(120)))
+    found = {
+        strategies.THIN_SWEEP: [good] * 2,
+        strategies.WALLS: [good],
+        strategies.CASCADE: [run((), (7.0,))],
+    }
+    rows = strategies.rows(found)
+    assert [row.passed for row in rows] == [True, True, True, True, None, None, True]
+    assert [row.value for row in rows][3:5] == [1.0, 7.0]
+
+    poor = run((-5.0, 1.0) * 60, losses=(1.6,), late=1)
+    rows = strategies.rows({name: [poor] * 2 for name in found})
+    assert [row.passed for row in rows if row.required] == [True, False, False, False, False]
+    few = strategies.rows({name: [run((1.0,), ())] for name in found})
+    assert [row.passed for row in few if row.required] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "loss"),
+    [
+        ({}, 1.2),
+        ({"side": -1, "entry_price": 90.0, "first_stop": 95.0}, (98.8 / 1 - 90.0) / 5.0 * 1.0),
+        ({"reason": "target"}, None),
+        ({"id": "no exit"}, None),
+    ],
+)
+def test_the_loss_of_a_stop_is_told_in_stop_distances(changes, loss):
+    trade = {"id": "t", "side": 1, "reason": "stop", "entry_price": 100.0, "first_stop": 99.0} | changes
+    outs = {"t": [(98, 1), (99, 4)]}
+    assert strategies._stop_loss(trade, outs) == (None if loss is None else pytest.approx(loss))
