@@ -67,18 +67,21 @@ def known(genuine: list[int], decided: list[float], verdict: list[float], share:
     )
 
 
-def test_walls_that_ended_before_the_decision_are_no_part_of_it():
-    """g passes all that still stand, so there is no lift; only with the pulled ones does it look like one."""
+def test_what_is_known_of_the_walls_that_still_stand_is_told_beside():
+    """g passes all that still stand, so there is no lift; with those that were pulled before there is one."""
     one = known(
         [1, 1, 0, 0, 0], [0.8, 0.9, 0.85, NAN, NAN], [0.8, 0.9, 0.85, 0.1, 0.2], [0.5, 0.0, 0.0, 0.0, 0.0]
     )
     found = {name: [(tally("walls", 10, 10), one)] * 2 for name in walls.WALLS.scenarios}
     easy = [row for row in walls.rows(found) if row.scenario == walls.EASY]
     said = {row.metric.partition(",")[0]: row for row in easy}
-    assert said["AUC of g after 2 s near"].value == 0.5
-    assert said["AUC of g after 2 s near"].passed is False
-    assert said["lift of the genuine share by g >= 0.65 after 2 s near"].value == 0.0
-    assert said["the same two"].value == pytest.approx(5 / 6)
+    required = [row for row in easy if row.metric.startswith("AUC of g after 2 s near, or at its end")]
+    assert [(row.value, row.passed) for row in required] == [(pytest.approx(5 / 6), True)]
+    lift = said["lift of the genuine share by g >= 0.65"]
+    assert (lift.value, lift.passed) == (pytest.approx(2 / 3 - 2 / 5), True)
+    standing = said["AUC of g after 2 s near"]
+    assert (standing.value, standing.passed) == (0.5, None)
+    assert "genuine 0.67 -> 0.67" in standing.measured
     assert said["genuine share of walls a tenth executed"].passed is True
 
 
