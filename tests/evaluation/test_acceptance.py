@@ -86,12 +86,13 @@ def test_what_is_known_of_the_walls_that_still_stand_is_told_beside():
 
 
 def test_cascades_count_when_they_are_called_so_within_three_cards():
-    quick, late = cascades.Found((1, 2, 3, 3), 4, 1.0), cascades.Found((4, 0, 1, 2), 4, 1.0)
-    calm = cascades.Found((), 1, 0.5)
+    quick = cascades.Found((1, 2, 3, 3), (1, 2, 3, 4, 0), 4, 1.0)
+    late = cascades.Found((4, 0, 1, 2), (4, 0, 1, 2, 0), 4, 1.0)
+    calm = cascades.Found((), (), 1, 0.5)
     rows = cascades.rows({"s-cascade": [quick, late], "s-zi": [calm]})
-    assert [row.value for row in rows] == [6 / 8, 7 / 8, 2.0]
-    assert [row.passed for row in rows] == [False, None, False]
-    assert cascades.rows({"s-cascade": [quick], "s-zi": [cascades.Found((), 1, 1.0)]})[2].passed
+    assert [row.value for row in rows] == [6 / 8, 5 / 10, 7 / 8, 2.0]
+    assert [row.passed for row in rows] == [False, None, None, False]
+    assert cascades.rows({"s-cascade": [quick], "s-zi": [cascades.Found((), (), 1, 1.0)]})[3].passed
 
 
 def test_lags_are_judged_within_a_step_and_only_where_one_is_in_use():
@@ -135,8 +136,8 @@ def test_a_card_that_knows_falls_short_where_nothing_can_be_known():
     assert not significant.passed
     assert largest.value > 3.0
     assert "by runs" in largest.measured
-    assert "composite scalp 30 s" in sooner.measured
     assert "composite scalp 60 s" in significant.measured
+    assert "composite scalp 30 s" in sooner.measured
 
 
 def test_the_composite_is_measured_against_the_oracle():
