@@ -24,6 +24,9 @@ from bot.signals.walls import drop_walls
 from bot.signals.zones import flow as zone_flow
 from bot.signals.zones.touches import note_mid as note_zone_mid
 
+MINUTE_NS = 60 * NS_PER_S
+DAY_MINUTES = 1_440
+"""An average day for VPIN is so many median minutes: a day need not be waited for."""
 IMPACT_SHARE = 0.1
 """Of the median traded minute: the size whose average price stands for the venue's impact price."""
 
@@ -120,6 +123,8 @@ def on_second(signals, books, heads, market, now_ns, usable):
     if known.since_ns == 0:
         known.since_ns = now_ns
     mid = mid_of(books, market) if usable else np.nan
+    if now_ns % MINUTE_NS == 0:
+        vpin.set_daily_volume(known.vpin, DAY_MINUTES * median_of(sig.minute_lots))
     known.vacuum = 0
     known.reach_up[:] = np.nan
     known.reach_down[:] = np.nan
@@ -128,6 +133,8 @@ def on_second(signals, books, heads, market, now_ns, usable):
         up = reach.is_vacuum(known.reaches[0], known.reach_up[0])
         down = reach.is_vacuum(known.reaches[1], known.reach_down[0])
         known.vacuum = (1 if up else 0) - (1 if down else 0)
+        up = up or sig.grid.hollow[ASK] != 0
+        down = down or sig.grid.hollow[BID] != 0
         liquidations.on_price(known.liquidations, now_ns, mid)
         if known.clusters.aged_ns > 0:
             clusters.on_price(known.clusters, mid * heads[market].tick_size)

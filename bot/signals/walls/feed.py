@@ -52,6 +52,7 @@ def drop_walls(sig):
     """A gap or a new snapshot: all walls are forgotten without a label, and what traded at them."""
     sig.grid.walls = 0
     sig.grid.wall_cuts = 0
+    sig.grid.hollow[:] = 0
     attribution.forget(sig.attribution)
     mark(sig)
 

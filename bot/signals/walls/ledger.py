@@ -26,6 +26,7 @@ from bot.signals.walls.candidates import (
     band_buckets,
     bucket_ticks,
     fill_buckets,
+    hollow_before,
     learn_shelf,
     stands_out,
     wall_z,
@@ -195,6 +196,13 @@ def _look(sig, books, market, side, mid, samples_shelf, now_ns):
         learn_shelf(grid, side, sizes, count)
 
 
+    nearest = count
+    for i in range(grid.walls):
+        if walls[i].side == -away and walls[i].stage != CANDIDATE:
+            k = away * (walls[i].near // width - start)
+            nearest = min(nearest, max(k, np.int64(0)))
+    hollow = nearest < count and hollow_before(sizes, count, nearest, scratch)
+    grid.hollow[side] = 1 if hollow else 0
 @hot
 def _look_at(wall, grid, side, start, count, sizes, scratch, now_ns):
     """See whether a wall still stands out; too far away or too alone to say counts as yes."""
