@@ -128,8 +128,8 @@ WALL = np.dtype(
         ("executed", "<f8"),  # lots traded at it since birth
         ("grown", "<f8"),  # lots added before the first execution
         ("added", "<f8"),  # lots added after it
-        ("cancelled", "<f8"),
-        ("cancelled_near", "<f8"),
+        ("cancelled", "<f8"),  # lots cancelled and not put back
+        ("cancelled_near", "<f8"),  # of these, while the price was near
         ("unplaced", "<f8"),  # lots cancelled far away in this message, so far
         ("cut", "<f8"),  # lots cancelled lately, which a late trade may explain
         ("cut_ns", "<i8"),
