@@ -453,6 +453,7 @@ class _Running:
             "commits": int(heads["commits"].sum()),
             "trades_seen": int(heads["trades"].sum()),
             "not_market_prints": int(heads["not_market"].sum()),
+            "duplicate_prints": int(heads["duplicates"].sum()),
             "gaps": int(heads["gaps"].sum()),
             "lost_rows": counts.lost,
             "crossed_commits": int(heads["crossed_commits"].sum()),

@@ -235,6 +235,9 @@ def _trade(st, row, market):
     if row.flags & _F_NOT_MARKET:
         head.not_market += 1
         return
+    if trust.is_told_again(head, row.ref):
+        head.duplicates += 1
+        return
     now_ns = st.ctl[_NOW]
     bid = ladder.best_tick(st.books, market, BID)
     ask = ladder.best_tick(st.books, market, ASK)

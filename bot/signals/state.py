@@ -95,6 +95,7 @@ GRID = np.dtype(
         ("band_width", "<i8"),
         ("wall_shift", "<i8"),  # a unit of the filter has 2 to this power ticks
         ("wall_marks", "<u8", (2, WALL_WORDS)),  # a book side: bits of the units that a wall touches
+        ("hollow", "<i8", (2,)),  # a book side: 1 hardly anything lies between the touch and a wall
         ("wall_cuts", "<i8"),  # 1: something was cancelled far away in this message
         ("wall_wins", "<f8", (2,)),  # a book side: tested walls that held, and all tested
         ("wall_trials", "<f8", (2,)),
@@ -127,8 +128,8 @@ WALL = np.dtype(
         ("executed", "<f8"),  # lots traded at it since birth
         ("grown", "<f8"),  # lots added before the first execution
         ("added", "<f8"),  # lots added after it
-        ("cancelled", "<f8"),
-        ("cancelled_near", "<f8"),
+        ("cancelled", "<f8"),  # lots cancelled and not put back
+        ("cancelled_near", "<f8"),  # of these, while the price was near
         ("unplaced", "<f8"),  # lots cancelled far away in this message, so far
         ("cut", "<f8"),  # lots cancelled lately, which a late trade may explain
         ("cut_ns", "<i8"),
