@@ -21,7 +21,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -121,12 +120,10 @@ def _recv_ns(text: str) -> int:
 def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         magic = file.read(4)
-    stream: Any
     if magic == b"\x28\xb5\x2f\xfd":
         text = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd").read()
         yield from text.splitlines(keepends=True)
         return
-    stream = gzip.open(path) if magic[:2] == b"\x1f\x8b" else path.open("rb")
-    with stream:
+    with gzip.open(path) if magic[:2] == b"\x1f\x8b" else path.open("rb") as stream:
         while line := stream.readline(_MAX_LINE):
             yield line

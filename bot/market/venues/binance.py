@@ -227,7 +227,7 @@ class BinanceStream(VenueBase):
     # everything else
 
     def _trade(self, message: wire.Trade, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
-        ordinary = message.X == "MARKET"
+        ordinary = message.X == "MARKET"  # NA prints have neither price nor size
         if self._print(message, message.t, 0 if ordinary else Flag.NOT_MARKET, recv_ns, out):
             self.messages["trade"] += 1
             self.not_market += not ordinary
@@ -247,6 +247,8 @@ class BinanceStream(VenueBase):
             return False
         price, lots = book.ticks(message.p), book.lots(message.q)
         exch_ns = self._stamp(message.T or message.E)
+        if not price or not lots:
+            flags |= Flag.NOT_MARKET
         side = -1 if message.m else 1  # m: the buyer was resting, so the seller took
         if not book.is_new(ref):
             self.duplicate_prints += 1

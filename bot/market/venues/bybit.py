@@ -201,7 +201,7 @@ class BybitStream(ChainedStream):
             if not book.is_unseen(told.i):
                 self.duplicate_prints += 1
                 continue
-            apart = told.BT or told.RPI
+            apart = told.BT or told.RPI or not price or not lots
             self.not_market += apart
             self.messages["trade"] += 1
             out.put(

@@ -16,7 +16,7 @@ import msgspec
 
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
-from bot.market.events import Kind, RowBuffer
+from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import hyperliquid_wire as wire
 from bot.market.venues.base import amount, positive, put_touch, reading
@@ -158,6 +158,8 @@ class HyperliquidStream(ChainedStream):
             if book.is_history(exch_ns, recv_ns):
                 self.history_prints += 1
                 continue
+            apart = not price or not lots
+            self.not_market += apart
             self.messages["trade"] += 1
             out.put(
                 Kind.TRADE,
@@ -168,6 +170,7 @@ class HyperliquidStream(ChainedStream):
                 price=price,
                 value=lots,
                 ref=told.tid,
+                flags=Flag.NOT_MARKET if apart else 0,
             )
 
     def _context(self, message: wire.AssetContext, recv_ns: int, out: RowBuffer) -> None:

@@ -238,7 +238,7 @@ def decode_book(
     room = out.room((len(bids) + len(asks)) // _SHORTEST + 3)
     n = _book_rows(bids, asks, steps, room, recv_ns, exch_ns, market, ref, snapshot)
     if n < 0:
-        raise BadInput(_why(bids, instrument) or _why(asks, instrument) or "levels: not understood")
+        raise BadInput(_why(bids, instrument) or _why(asks, instrument) or "levels: expected price and size of each")
     return int(n)
 
 

@@ -236,7 +236,7 @@ class OkxStream(ChainedStream):
             if book.is_history(exch_ns, recv_ns):
                 self.history_prints += 1
                 continue
-            apart = told.source != "0"
+            apart = told.source != "0" or not price or not lots
             self.not_market += apart
             self.messages["trade"] += 1
             flags = (Flag.NOT_MARKET if apart else 0) | (Flag.AGGREGATE if told.count not in ("", "1") else 0)
