@@ -21,7 +21,7 @@ from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Contract, Instrument
 from bot.market.venues import binance_session as session
 from bot.market.venues import binance_wire as wire
-from bot.market.venues.base import MarketState, VenueBase, amount, positive, put_touch, reading
+from bot.market.venues.base import MarketState, VenueBase, amount, positive, reading
 from bot.market.venues.depth_sync import BUFFER_LIMIT, Change, DepthSync, Rule, Verdict
 from bot.market.venues.levels import decode_book
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
@@ -30,6 +30,7 @@ USDM = "binance-usdm"
 COINM = "binance-coinm"
 SPOT = "binance-spot"
 
+_TRADE, _NOT_MARKET, _AGGREGATE = int(Kind.TRADE), int(Flag.NOT_MARKET), int(Flag.AGGREGATE)
 _S_PER_HOUR = 3600
 _USUAL_INTERVAL_S = 8 * _S_PER_HOUR
 _Rows = np.ndarray[Any, Any]
@@ -124,7 +125,7 @@ class BinanceStream(VenueBase):
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         message = wire.read_fast(payload)
-        return self._handlers[type(message)](message, recv_ns, out)
+        return self._handlers[message.__class__](message, recv_ns, out)
 
     def _book(self, symbol: str) -> BookState | None:
         book = self.books.get(symbol)
@@ -227,14 +228,16 @@ class BinanceStream(VenueBase):
     # everything else
 
     def _trade(self, message: wire.Trade, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
-        ordinary = message.X == "MARKET"  # NA prints have neither price nor size
-        if self._print(message, message.t, 0 if ordinary else Flag.NOT_MARKET, recv_ns, out):
+        if message.X == "MARKET":
+            if self._print(message, message.t, 0, recv_ns, out):
+                self.messages["trade"] += 1
+        elif self._print(message, message.t, _NOT_MARKET, recv_ns, out):  # NA has neither price nor size
             self.messages["trade"] += 1
-            self.not_market += not ordinary
+            self.not_market += 1
         return ()
 
     def _agg_trade(self, message: wire.AggTrade, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
-        if self._print(message, message.a, Flag.AGGREGATE, recv_ns, out):
+        if self._print(message, message.a, _AGGREGATE, recv_ns, out):
             self.messages["aggTrade"] += 1
         return ()
 
@@ -248,13 +251,13 @@ class BinanceStream(VenueBase):
         price, lots = book.ticks(message.p), book.lots(message.q)
         exch_ns = self._stamp(message.T or message.E)
         if not price or not lots:
-            flags |= Flag.NOT_MARKET
+            flags |= _NOT_MARKET
         side = -1 if message.m else 1  # m: the buyer was resting, so the seller took
         if not book.is_new(ref):
             self.duplicate_prints += 1
             return False
         out.put(
-            Kind.TRADE,
+            _TRADE,
             recv_ns,
             exch_ns,
             book.market,
@@ -274,7 +277,7 @@ class BinanceStream(VenueBase):
         ask = book.ticks(message.a), book.lots(message.A)
         exch_ns = self._stamp(message.T or message.E)
         if book.is_new_touch(message.u):
-            put_touch(out, recv_ns, exch_ns, book.market, bid, ask, message.u)
+            out.put_touch(recv_ns, exch_ns, book.market, *bid, *ask, message.u)
             self.messages["bookTicker"] += 1
         return ()
 

@@ -17,7 +17,7 @@ from bot.core.units import NS_PER_MS
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import bybit_wire as wire
-from bot.market.venues.base import amount, positive, put_touch, reading
+from bot.market.venues.base import amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
@@ -186,7 +186,7 @@ class BybitStream(ChainedStream):
             return
         self._touch_topics.add(book.symbol)
         if book.is_new_touch(message.data.u):
-            put_touch(out, recv_ns, exch_ns, book.market, max(bids), min(asks), message.data.u)
+            out.put_touch(recv_ns, exch_ns, book.market, *max(bids), *min(asks), message.data.u)
             self.messages["touch"] += 1
 
     # everything else
@@ -239,7 +239,7 @@ class BybitStream(ChainedStream):
         if all(touch) and touch != state.touch and book.symbol not in self._touch_topics:
             bid = book.ticks(touch[0]), book.lots(touch[1])
             ask = book.ticks(touch[2]), book.lots(touch[3])
-            put_touch(out, recv_ns, exch_ns, book.market, bid, ask, message.cs)
+            out.put_touch(recv_ns, exch_ns, book.market, *bid, *ask, message.cs)
         state.funding, state.touch = funding, touch
         self._tickers[book.symbol] = state
         self.messages["ticker"] += 1

@@ -19,7 +19,7 @@ from bot.core.units import NS_PER_S
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import hyperliquid_wire as wire
-from bot.market.venues.base import amount, positive, put_touch, reading
+from bot.market.venues.base import amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
@@ -137,7 +137,7 @@ class HyperliquidStream(ChainedStream):
         exch_ns = self._stamp(message.time)
         best_bid = book.ticks(bid.px), book.lots(bid.sz)
         best_ask = book.ticks(ask.px), book.lots(ask.sz)
-        put_touch(out, recv_ns, exch_ns, book.market, best_bid, best_ask, message.time)
+        out.put_touch(recv_ns, exch_ns, book.market, *best_bid, *best_ask, message.time)
         self.messages["touch"] += 1
 
     def _trades(self, data: list[wire.Print], recv_ns: int, out: RowBuffer) -> None:
