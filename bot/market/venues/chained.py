@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from bot.market.events import RowBuffer
 from bot.market.instruments import Instrument
@@ -14,6 +15,8 @@ from bot.market.venues.base import MarketState, VenueBase
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.levels import decode_book
 from bot.market.venues.protocol import Send, Wanted
+
+MOST_LEVELS = 1 << 20
 
 
 class ChainedStream(VenueBase):
@@ -126,13 +129,21 @@ class ChainedStream(VenueBase):
         )
 
     def _audit_rows(
-        self, state: MarketState, bids: msgspec.Raw, asks: msgspec.Raw, ref: int, exch_ns: int
+        self,
+        state: MarketState,
+        bids: msgspec.Raw,
+        asks: msgspec.Raw,
+        ref: int,
+        exch_ns: int,
+        most: int = MOST_LEVELS,
     ) -> None:
-        rows = RowBuffer()
-        n = self._rows(
-            state, bids, asks, rows, recv_ns=self._recv_ns, exch_ns=exch_ns, ref=ref, snapshot=True
-        )
-        self._keep_audit(state, ref, exch_ns, rows.room(n)[:n].copy())
+        """Keep a REST book, of each side its first `most` levels."""
+        out = RowBuffer()
+        n = self._rows(state, bids, asks, out, recv_ns=self._recv_ns, exch_ns=exch_ns, ref=ref, snapshot=True)
+        rows = out.room(n)[:n]
+        bid, ask = rows["side"] == 1, rows["side"] == -1
+        deeper = (bid & (np.cumsum(bid) > most)) | (ask & (np.cumsum(ask) > most))
+        self._keep_audit(state, ref, exch_ns, rows[~deeper])
 
 
 def connection_name(index: int) -> str:

@@ -21,7 +21,7 @@ from bot.market.instruments import Instrument
 from bot.market.venues import hyperliquid_wire as wire
 from bot.market.venues.base import amount, positive, reading
 from bot.market.venues.chain import ChainedBook
-from bot.market.venues.chained import ChainedStream
+from bot.market.venues.chained import MOST_LEVELS, ChainedStream
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
 
 HYPERLIQUID = "hyperliquid"
@@ -31,6 +31,7 @@ _SUBSCRIPTIONS = ("l2Book", "bbo", "trades", "activeAssetCtx")
 _BEAT = "BTC"
 _PING = b'{"method":"ping"}'
 _SYMBOLS_A_CONNECTION = 200
+_FAST_LEVELS = 5  # a side; REST tells 20
 _INFO_WEIGHT = 2
 _AUDIT_EVERY_S = 60.0
 _HOUR_S = 3600
@@ -192,7 +193,8 @@ class HyperliquidStream(ChainedStream):
         if book is None or asked.asked is not Asked.AUDIT:
             raise BadInput(f"expected an audit of one of {', '.join(self.books)}")
         told = wire.BOOK.decode(payload)
-        self._audit_rows(book, *told.levels, told.time, self._stamp(told.time))
+        most = _FAST_LEVELS if book.symbol in self._fast else MOST_LEVELS
+        self._audit_rows(book, *told.levels, told.time, self._stamp(told.time), most)
         return ()
 
 

@@ -103,7 +103,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """A book as REST showed it: rows SNAPSHOT, LEVEL*, COMMIT. `ref`: its update id, 0 for none."""
+    """A book as REST showed it, no deeper than the ladder: rows SNAPSHOT, LEVEL*, COMMIT.
+
+    `ref` is comparable with that of COMMIT rows; 0 where REST names no update:
+    compare `exch_ns` then.
+    """
 
     market: int
     symbol: str

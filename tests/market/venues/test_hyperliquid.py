@@ -140,3 +140,20 @@ def test_one_subscription_a_message_and_fast_books() -> None:
     ]
     (poll,) = feed.stream.polls()
     assert (poll.fetch.asked, json.loads(poll.fetch.body)) == (Asked.AUDIT, {"type": "l2Book", "coin": "ETH"})
+
+
+@pytest.mark.parametrize(("fast", "levels"), [(True, 5), (False, 20)])
+def test_an_audit_is_no_deeper_than_the_ladder(fast: bool, levels: int) -> None:
+    feed = Feed(BTC)
+    feed.send(book(T0_MS, fast=fast))
+    feed.rows()
+    bids = sides(*((f"{84143 - i}.0", "1") for i in range(20)))
+    asks = sides(*((f"{84144 + i}.0", "1") for i in range(20)))
+    feed.answer(Asked.AUDIT, "BTC", {"coin": "BTC", "time": T0_MS + 9, "levels": [bids, asks]})
+    (audit,) = feed.stream.take_audits()
+    shown = [audit.rows["price"][audit.rows["side"] == side].tolist() for side in (1, -1)]
+    assert shown == [
+        [841430 - 10 * i for i in range(levels)],
+        [841440 + 10 * i for i in range(levels)],
+    ]
+    assert len(audit.rows) == 2 * levels + 2
