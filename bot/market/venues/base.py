@@ -18,7 +18,7 @@ from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.market.events import MAX_TICK, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues.levels import steps_of
-from bot.market.venues.protocol import Asked, Audit, Connect, Fetch, Hosts, Poll, Refusal, Wanted
+from bot.market.venues.protocol import Audit, Connect, Fetch, Hosts, Poll, Refusal, Wanted
 
 EXAMPLES = 5
 """Refusals kept to be shown; the rest are counted."""
@@ -158,7 +158,7 @@ class VenueBase(ABC):
         except NOT_UNDERSTOOD as error:
             out.cut(used)
             self._refuse(recv_ns, f"{asked.asked} of {asked.symbol or 'all'}: {error}", payload)
-            return (asked,) if asked.asked is Asked.SNAPSHOT else ()  # the book still waits
+            return self._unanswered(asked, recv_ns)
 
     def take_audits(self) -> tuple[Audit, ...]:
         audits = tuple(self._audits)
@@ -175,6 +175,10 @@ class VenueBase(ABC):
     @abstractmethod
     def _answer(self, asked: Fetch, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         """The same for a REST answer."""
+
+    def _unanswered(self, asked: Fetch, recv_ns: int) -> tuple[Wanted, ...]:
+        """What to do about an answer that could not be used."""
+        return ()
 
     @abstractmethod
     def connections(self, hosts: Hosts) -> tuple[Connect, ...]: ...

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from bot.core.errors import BadInput
-from bot.core.units import NS_PER_MS
+from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Contract, Instrument
 from bot.market.venues import binance_session as session
@@ -37,6 +37,13 @@ _Rows = np.ndarray[Any, Any]
 _Handler = Callable[[Any, int, RowBuffer], tuple[Wanted, ...]]
 
 
+_WAITS_NS = tuple(int(s * NS_PER_S) for s in (0.0, 0.0, 0.0, 0.5, 1.0, 2.0, 4.0))
+"""Before a first, second, ... request for a snapshot, until a book stood for `_STEADY_NS`. Weight 20 each."""
+
+_STEADY_NS = 60 * NS_PER_S
+_NEVER = 2**63 - 1
+
+
 class BookState(MarketState):
     """A market and the synchronisation of its book."""
 
@@ -45,6 +52,28 @@ class BookState(MarketState):
         rule = Rule.SPOT if instrument.contract is Contract.SPOT else Rule.FUTURES
         self.needs_prev = rule is Rule.FUTURES
         self.sync: DepthSync[_Rows] = DepthSync(rule, limit)
+        self._asks = 0
+        self._ask_at_ns = _NEVER
+        self._joined_ns = 0
+
+    def joined(self, now_ns: int) -> None:
+        self._joined_ns = now_ns
+        self._ask_at_ns = _NEVER
+
+    def want(self, now_ns: int) -> None:
+        """A snapshot is needed: at once, then ever later."""
+        if self._joined_ns and now_ns - self._joined_ns > _STEADY_NS:
+            self._asks = 0
+            self._joined_ns = 0
+        self._ask_at_ns = now_ns + _WAITS_NS[min(self._asks, len(_WAITS_NS) - 1)]
+
+    def is_time_to_ask(self, now_ns: int) -> bool:
+        """Once for each `want`."""
+        if now_ns < self._ask_at_ns:
+            return False
+        self._asks += 1
+        self._ask_at_ns = _NEVER
+        return True
 
 
 def _likeness(book: BookState, prices: frozenset[Decimal]) -> float:
@@ -220,10 +249,20 @@ class BinanceStream(VenueBase):
         """Bring the book up if snapshot and held changes meet; these rows become known only now."""
         joined = book.sync.join()
         if joined is not None:
+            book.joined(recv_ns)
             for rows in (joined.snapshot, *(change.item for change in joined.changes)):
                 rows["recv_ns"] = recv_ns
                 out.extend(rows)
-        return (session.snapshot_of(book.symbol),) if book.sync.wants_snapshot() else ()
+        if book.sync.wants_snapshot():
+            book.want(recv_ns)
+        return (session.snapshot_of(book.symbol),) if book.is_time_to_ask(recv_ns) else ()
+
+    def _unanswered(self, asked: Fetch, recv_ns: int) -> tuple[Wanted, ...]:
+        book = self.books.get(asked.symbol)
+        if asked.asked is not Asked.SNAPSHOT or book is None or book.sync.synced:
+            return ()
+        book.want(recv_ns)
+        return (asked,) if book.is_time_to_ask(recv_ns) else ()
 
     # everything else
 

@@ -54,8 +54,8 @@ class Asked(StrEnum):
 class Fetch:
     """One REST request; its answer goes to `on_rest`. One that fails is the shell's to repeat, with jitter.
 
-    A snapshot is asked for once for each loss of synchronisation, and again
-    when an answer was too old to use or not understood: pace these too.
+    A snapshot is asked for once for each loss of synchronisation, and again,
+    paced, when an answer was too old to use or not understood.
     """
 
     asked: Asked

@@ -499,3 +499,19 @@ def test_the_beat_of_a_connection_is_not_the_book_of_its_symbol() -> None:
 def test_live_data_is_of_linear_perpetuals() -> None:
     with pytest.raises(BadInput, match="binance-usdm only"):
         Feed(SPOT).stream.connections(Hosts("", ""))
+
+
+def test_snapshots_that_are_of_no_use_are_asked_for_ever_less_often() -> None:
+    feed = Feed(BTC)
+    asked, last, at_ns = [], 20, 0
+    for _ in range(100):
+        at_ns += 100 * MS
+        wanted = feed.send(depth(last, last + 9, last - 1), recv_ns=at_ns)
+        last += 10
+        while wanted:
+            asked.append(at_ns // MS)
+            wanted = feed.stream.on_rest(wanted[0], at_ns, encode(snapshot(5)), feed.out)
+    assert asked == [100, 100, 100, 600, 1600, 3600, 7600]
+    answer = encode(snapshot(last - 5, [["100.0", "1"]], [["101.0", "1"]]))
+    feed.stream.on_rest(snapshot_of("BTCUSDT"), at_ns, answer, feed.out)
+    assert feed.stream.synced() == {"BTCUSDT": True}
