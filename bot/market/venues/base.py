@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from bot.core.errors import BadInput
-from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.core.units import NS_PER_MS, NS_PER_S, NS_PER_US
 from bot.market.events import MAX_TICK, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues.levels import steps_of
@@ -30,7 +30,9 @@ _EXCERPT = 120
 _CACHED_NUMBERS = 1 << 16
 _RECENT = 1 << 12
 _SAME_SEQUENCE = 1 << 20
-_FIRST_MICROSECOND = 9_000_000_000_000  # as milliseconds this is the year 2255
+FIRST_MICROSECOND = 9_000_000_000_000
+"""As milliseconds this is the year 2255."""
+
 
 NOT_UNDERSTOOD = (msgspec.MsgspecError, UnicodeDecodeError, BadInput, struct.error, OverflowError)
 
@@ -206,7 +208,7 @@ class VenueBase(ABC):
 
     def _stamp(self, stamp: int) -> int:
         """Exchange time in ns of milliseconds, or of microseconds where they are that large; 0 for none."""
-        self.exch_ns = stamp * (NS_PER_MS if stamp < _FIRST_MICROSECOND else 1000)
+        self.exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
         return self.exch_ns
 
     def _counters(self) -> dict[str, Any]:

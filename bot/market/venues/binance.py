@@ -16,12 +16,12 @@ import msgspec
 import numpy as np
 
 from bot.core.errors import BadInput
-from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.core.units import NS_PER_MS, NS_PER_S, NS_PER_US
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Contract, Instrument
 from bot.market.venues import binance_session as session
 from bot.market.venues import binance_wire as wire
-from bot.market.venues.base import MarketState, VenueBase, amount, positive, reading
+from bot.market.venues.base import FIRST_MICROSECOND, MarketState, VenueBase, amount, positive, reading
 from bot.market.venues.depth_sync import BUFFER_LIMIT, Change, DepthSync, Rule, Verdict
 from bot.market.venues.levels import decode_book
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
@@ -31,6 +31,7 @@ COINM = "binance-coinm"
 SPOT = "binance-spot"
 
 _TRADE, _NOT_MARKET, _AGGREGATE = int(Kind.TRADE), int(Flag.NOT_MARKET), int(Flag.AGGREGATE)
+_PRINTS = {"MARKET": 0, wire.AGGREGATE: _AGGREGATE}
 _S_PER_HOUR = 3600
 _USUAL_INTERVAL_S = 8 * _S_PER_HOUR
 _Rows = np.ndarray[Any, Any]
@@ -102,7 +103,7 @@ class BinanceStream(VenueBase):
             wire.Depth: self._depth,
             wire.Snapshot: self._unnamed_snapshot,
             wire.Trade: self._trade,
-            wire.AggTrade: self._agg_trade,
+            wire.AggTrade: self._trade,
             wire.BookTicker: self._book_ticker,
             wire.MarkPrice: self._mark_price,
             wire.ForceOrder: self._force_order,
@@ -266,35 +267,24 @@ class BinanceStream(VenueBase):
 
     # everything else
 
-    def _trade(self, message: wire.Trade, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
-        if message.X == "MARKET":
-            if self._print(message, message.t, 0, recv_ns, out):
-                self.messages["trade"] += 1
-        elif self._print(message, message.t, _NOT_MARKET, recv_ns, out):  # NA has neither price nor size
-            self.messages["trade"] += 1
-            self.not_market += 1
-        return ()
-
-    def _agg_trade(self, message: wire.AggTrade, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
-        if self._print(message, message.a, _AGGREGATE, recv_ns, out):
-            self.messages["aggTrade"] += 1
-        return ()
-
-    def _print(
-        self, message: wire.Trade | wire.AggTrade, ref: int, flags: int, recv_ns: int, out: RowBuffer
-    ) -> bool:
+    def _trade(self, message: wire.Trade | wire.AggTrade, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
+        """Flat, as this and the touch are most of all frames."""
         book = self.books.get(message.s)
         if book is None:
             self._unknown(message.s)
-            return False
-        price, lots = book.ticks(message.p), book.lots(message.q)
-        exch_ns = self._stamp(message.T or message.E)
-        if not price or not lots:
-            flags |= _NOT_MARKET
-        side = -1 if message.m else 1  # m: the buyer was resting, so the seller took
-        if not book.is_new(ref):
+            return ()
+        price, lots, trade_id = book.ticks(message.p), book.lots(message.q), message.t
+        stamp = message.T or message.E
+        self.exch_ns = exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
+        if trade_id <= book.last_print and not book.is_new(trade_id):
             self.duplicate_prints += 1
-            return False
+            return ()
+        book.last_print = trade_id
+        flags = _PRINTS.get(message.X, _NOT_MARKET)
+        if flags == _NOT_MARKET or not price or not lots:  # NA prints have neither price nor size
+            flags |= _NOT_MARKET
+            self.not_market += 1
+        side = -1 if message.m else 1  # m: the buyer was resting, so the seller took
         out.put(
             _TRADE,
             recv_ns,
@@ -303,20 +293,25 @@ class BinanceStream(VenueBase):
             side=side,
             price=price,
             value=lots,
-            ref=ref,
+            ref=trade_id,
             flags=flags,
         )
-        return True
+        self.messages["aggTrade" if flags & _AGGREGATE else "trade"] += 1
+        return ()
 
     def _book_ticker(self, message: wire.BookTicker, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
-        book = self._book(message.s)
+        book = self.books.get(message.s)
         if book is None:
+            self._unknown(message.s)
             return ()
-        bid = book.ticks(message.b), book.lots(message.B)
-        ask = book.ticks(message.a), book.lots(message.A)
-        exch_ns = self._stamp(message.T or message.E)
-        if book.is_new_touch(message.u):
-            out.put_touch(recv_ns, exch_ns, book.market, *bid, *ask, message.u)
+        ticks, lots, update_id = book.ticks, book.lots, message.u
+        bid, bid_lots = ticks(message.b), lots(message.B)
+        ask, ask_lots = ticks(message.a), lots(message.A)
+        stamp = message.T or message.E
+        self.exch_ns = exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
+        if update_id > book.last_touch or book.is_new_touch(update_id):
+            book.last_touch = update_id
+            out.put_touch(recv_ns, exch_ns, book.market, bid, bid_lots, ask, ask_lots, update_id)
             self.messages["bookTicker"] += 1
         return ()
 

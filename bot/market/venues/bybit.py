@@ -114,21 +114,26 @@ class BybitStream(ChainedStream):
         book.last_touch = 0
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
-        head = wire.HEAD.decode(payload)
-        kind, _, _ = head.topic.partition(".")
+        topic = wire.topic_of(payload)
+        kind, _, _ = topic.partition(".")
         if kind == "orderbook":
-            self._order_book(name, head.topic, wire.BOOK.decode(payload), recv_ns, out)
+            self._order_book(name, topic, wire.BOOK.decode(payload), recv_ns, out)
         elif kind == "publicTrade":
             self._trades(wire.TRADES.decode(payload), recv_ns, out)
         elif kind == "tickers":
             self._ticker(wire.TICKER.decode(payload), recv_ns, out)
         elif kind == "allLiquidation":
             self._liquidations(wire.LIQUIDATIONS.decode(payload), recv_ns, out)
-        elif not head.success:
-            raise BadInput(f"{head.op}: expected success, but the venue says {head.ret_msg!r}")
         else:
-            self.messages["other"] += 1
+            self._control(payload)
         return self._ask(recv_ns) if self._lost else ()
+
+    def _control(self, payload: bytes) -> None:
+        """Topics that are not used, pongs, and answers to subscriptions."""
+        head = wire.HEAD.decode(payload)
+        if not head.success:
+            raise BadInput(f"{head.op}: expected success, but the venue says {head.ret_msg!r}")
+        self.messages["other"] += 1
 
     # book
 
