@@ -84,16 +84,22 @@ def open_world(options: RehearsalOptions, clock: Clock) -> World:
 async def _serve(venue: Venue, port: int, on_open: Callable[[Serving], None]) -> None:
     from aiohttp import web
 
-    stop = asyncio.Event()
+    asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
     runner = web.AppRunner(build(venue), access_log=None)
     await runner.setup()
+    stop, market = asyncio.create_task(asked.wait()), asyncio.create_task(venue.run())
     try:
         await web.TCPSite(runner, HOST, port).start()
         on_open(_serving(venue, runner.addresses[0][1]))
-        await stop.wait()
+        await asyncio.wait({stop, market}, return_when=asyncio.FIRST_COMPLETED)
+        if market.done():
+            market.result()  # only ever an error: a market that stands still must not look alive
     finally:
+        for task in (stop, market):
+            task.cancel()
+        await asyncio.gather(stop, market, return_exceptions=True)
         await runner.cleanup()
 
 

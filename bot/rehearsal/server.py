@@ -133,7 +133,10 @@ class Venue:
 
 
 def build(venue: Venue, add_first: Callable[[web.Application], Any] | None = None) -> web.Application:
-    """The application. `add_first` may add routes, such as market streams, that go before equal ones here."""
+    """The application; whoever serves it lets `venue.run` run beside it.
+
+    `add_first` may add routes, such as market streams, that go before equal ones here.
+    """
     app = web.Application(client_max_size=_TOO_BIG, middlewares=[_user_sockets(venue)])
     if add_first is not None:
         add_first(app)
@@ -144,29 +147,23 @@ def build(venue: Venue, add_first: Callable[[web.Application], Any] | None = Non
     app.router.add_get("/private/ws", _private(venue, "listenKey", combined=False))
     app.router.add_get("/private/stream", _private(venue, "streams", combined=True))
     add_control_routes(app, venue)
-    app.on_startup.append(_start(venue))
-    app.on_cleanup.append(_end(venue))
+    app.on_shutdown.append(_cut(venue))
+    app.on_cleanup.append(_close(venue))
     return app
 
 
-_TASK: web.AppKey[asyncio.Task[None]] = web.AppKey("task", asyncio.Task)
-
-
-def _start(venue: Venue) -> Callable[[web.Application], Any]:
-    async def start(app: web.Application) -> None:
-        app[_TASK] = asyncio.create_task(venue.run())
-
-    return start
-
-
-def _end(venue: Venue) -> Callable[[web.Application], Any]:
-    async def end(app: web.Application) -> None:
-        app[_TASK].cancel()
-        await asyncio.gather(app[_TASK], return_exceptions=True)
+def _cut(venue: Venue) -> Callable[[web.Application], Any]:
+    async def cut(app: web.Application) -> None:
         await venue.stream.disconnect()
+
+    return cut
+
+
+def _close(venue: Venue) -> Callable[[web.Application], Any]:
+    async def close(app: web.Application) -> None:
         venue.journal.close()
 
-    return end
+    return close
 
 
 def _own_routes(venue: Venue) -> tuple[Route, ...]:
