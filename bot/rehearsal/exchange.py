@@ -19,6 +19,7 @@ from bot.core.units import NS_PER_MS, to_e8
 from bot.market.book import ASK, BID
 from bot.rehearsal import payloads
 from bot.rehearsal.account import COIN, Account, Terms
+from bot.rehearsal.candles import Candles
 from bot.rehearsal.conditional import Conditionals
 from bot.rehearsal.errors import VenueError
 from bot.rehearsal.orders import Funding, Income, Status, Table, VenueOrder, VenueTrade
@@ -56,6 +57,8 @@ class Exchange:
         )
         self.orders: Table[VenueOrder] = Table()
         self.conditionals = Conditionals(self)
+        self.candles = Candles(len(world.instruments))
+        world.subscribe(self.candles.on_rows)
         self.listeners: list[Callable[[Json], None]] = []
         self.order_ids = count(8_000_000_001)
         self.client_ids = (f"web_{n:012d}" for n in count(1))  # for orders that come without one

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from bot.core.units import NS_PER_MS
-from bot.rehearsal import rest_account, rest_market, rest_trading
+from bot.rehearsal import rest_account, rest_candles, rest_market, rest_trading
 from bot.rehearsal.control import add_control_routes
 from bot.rehearsal.errors import VenueError
 from bot.rehearsal.exchange import Exchange
@@ -62,6 +62,9 @@ ROUTES = (
     Route("GET", "/fapi/v1/ticker/bookTicker", OPEN, 2, rest_market.book_ticker, unnamed=5),
     Route("GET", "/fapi/v1/ticker/price", OPEN, 1, rest_market.ticker_price),
     Route("GET", "/fapi/v2/ticker/price", OPEN, 1, rest_market.ticker_price),
+    Route("GET", "/fapi/v1/ticker/24hr", OPEN, 1, rest_candles.day_ticker, unnamed=40),
+    Route("GET", "/fapi/v1/klines", OPEN, 5, rest_candles.klines),
+    Route("GET", "/fapi/v1/trades", OPEN, 5, rest_candles.last_trades),
     Route("POST", "/fapi/v1/order", SIGNED, 0, rest_trading.new_order, orders=1),
     Route("PUT", "/fapi/v1/order", SIGNED, 1, rest_trading.amend_order, orders=1),
     Route("DELETE", "/fapi/v1/order", SIGNED, 1, rest_trading.cancel_order),
