@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 import bot
-from bot.cli import config, evaluate
+from bot.cli import (
+    config,
+    evaluate,
+    importing,
+    kept,
+    looking,
+    operate,
+    rehearsing,
+    reporting,
+    running,
+    tape,
+    warmup,
+)
 
 app = typer.Typer(
     name="lopside",

@@ -88,8 +88,6 @@ class Exchange:
         except KeyError:
             raise VenueError(-1121) from None
 
-    # -- requests
-
     def place(self, wanted: Wanted) -> VenueOrder:
         """A new order. Raises the venue's refusal; a refused order was never there."""
         if self.orders.in_use(wanted.client_id):
@@ -215,8 +213,6 @@ class Exchange:
             free -= needed
         return free
 
-    # -- between rows
-
     def first_stop(self, rows: np.ndarray) -> int:
         return self.conditionals.first_hit(rows)
 
@@ -252,8 +248,6 @@ class Exchange:
             self.emit(event)
         for order in [o for o in self._kernel.values() if not o.open]:
             self._ended(order)
-
-    # -- what the kernel says
 
     def _order_of(self, report: Report, at_ms: int) -> VenueOrder | None:
         """A forced close is an order of the venue's own."""
@@ -345,8 +339,6 @@ class Exchange:
         self.account.changed_ms = at_ms
         shown = [report.market] if self.account.terms[report.market].isolated else []
         return payloads.account_event(self.account, "FUNDING_FEE", shown, report.funding_e8, at_ms)
-
-    # -- details
 
     def _submit(self, order: VenueOrder) -> None:
         now_ns = self.world.stamp_ns()
