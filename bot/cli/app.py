@@ -12,6 +12,7 @@ from bot.cli import (
     kept,
     looking,
     operate,
+    rehearsing,
     reporting,
     running,
     strategies,
@@ -66,5 +67,6 @@ app.command()(operate.cancel)
 app.command()(operate.close)
 app.command()(operate.flatten)
 app.add_typer(strategies.commands, name="strategy")
+app.command()(rehearsing.rehearse)
 app.add_typer(config.commands, name="config")
 app.command()(warmup.warmup)
