@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import bot
-from bot.cli import config, evaluate, importing, kept, looking, operate, reporting, running, tape, warmup
+from bot.cli import config, evaluate
 
 app = typer.Typer(
     name="lopside",
@@ -53,5 +53,6 @@ app.command()(operate.resume)
 app.command()(operate.cancel)
 app.command()(operate.close)
 app.command()(operate.flatten)
+app.command()(rehearsing.rehearse)
 app.add_typer(config.commands, name="config")
 app.command()(warmup.warmup)
