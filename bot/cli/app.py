@@ -5,7 +5,21 @@ from __future__ import annotations
 import typer
 
 import bot
-from bot.cli import config, evaluate
+from bot.cli import (
+    config,
+    doctoring,
+    evaluate,
+    importing,
+    kept,
+    looking,
+    operate,
+    recording,
+    rehearsing,
+    reporting,
+    running,
+    tape,
+    warmup,
+)
 
 app = typer.Typer(
     name="lopside",
@@ -53,6 +67,8 @@ app.command()(operate.resume)
 app.command()(operate.cancel)
 app.command()(operate.close)
 app.command()(operate.flatten)
+app.command()(doctoring.doctor)
+app.command()(recording.record)
 app.command()(rehearsing.rehearse)
 app.add_typer(config.commands, name="config")
 app.command()(warmup.warmup)
