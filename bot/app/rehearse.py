@@ -16,6 +16,7 @@ from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.market.synthetic import SyntheticMarket
 from bot.rehearsal.exchange import Exchange
+from bot.rehearsal.market_data import add_market_routes
 from bot.rehearsal.server import Venue, build
 from bot.rehearsal.signing import Keys
 from bot.rehearsal.wire_journal import WireJournal
@@ -87,7 +88,8 @@ async def _serve(venue: Venue, port: int, on_open: Callable[[Serving], None]) ->
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    runner = web.AppRunner(build(venue), access_log=None)
+    world = venue.exchange.world
+    runner = web.AppRunner(build(venue, lambda app: add_market_routes(app, world)), access_log=None)
     await runner.setup()
     stop, market = asyncio.create_task(asked.wait()), asyncio.create_task(venue.run())
     try:

@@ -7,11 +7,13 @@ import typer
 import bot
 from bot.cli import (
     config,
+    doctoring,
     evaluate,
     importing,
     kept,
     looking,
     operate,
+    recording,
     rehearsing,
     reporting,
     running,
@@ -67,6 +69,8 @@ app.command()(operate.cancel)
 app.command()(operate.close)
 app.command()(operate.flatten)
 app.add_typer(strategies.commands, name="strategy")
+app.command()(doctoring.doctor)
+app.command()(recording.record)
 app.command()(rehearsing.rehearse)
 app.add_typer(config.commands, name="config")
 app.command()(warmup.warmup)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bot.core.commands import Answer
-from bot.core.enums import Mode, Stage
+from bot.core.enums import Mode, Stage, Trust
 from bot.core.errors import KernelError
 from bot.core.messages import Denied, MarketView, TradeView
 from bot.core.protocols import Journal, Strategy
@@ -34,6 +34,7 @@ from bot.engine.thin_looks import ThinLooks
 from bot.execution.paper import PaperVenue
 from bot.execution.trader import Trader
 from bot.market.book import ASK, BID, best_tick, grow
+from bot.market.doubts import verdict_with
 from bot.market.events import Kind
 from bot.market.heads import OK
 from bot.market.instruments import Instrument
@@ -102,6 +103,7 @@ class Engine:
         self.counts = Counts()
         self.trading = trading
         self.accepting = True
+        self.doubts = np.zeros(len(self.instruments), np.int64)  # `Doubt` of each market's feed
         self.answers: deque[Answer] = deque(maxlen=_ANSWERS)
         self._journal = journal
         self._panel = Panel(slots, journal, self.counts.disabled)
@@ -167,7 +169,7 @@ class Engine:
         head = self.state.heads[market]
         if head["status"] != OK:
             return None
-        trust, _ = trust_of(head, self.now_ns)
+        trust, _ = self.trust(market)
         return market_view(
             self.state.signals,
             self.state.books,
@@ -179,6 +181,10 @@ class Engine:
             trust,
             self._thin.extremes(market),
         )
+
+    def trust(self, market: int) -> tuple[Trust, str]:
+        """How far a market's book may be believed now, with the reason."""
+        return verdict_with(self.doubts[market], *trust_of(self.state.heads[market], self.now_ns))
 
     def _start(self, first_ns: int) -> None:
         """Before the first row. After a restart one tick may still be owed; trades get their orders anew."""
@@ -409,6 +415,8 @@ class Engine:
             self.counts.gaps += 1
         elif row["kind"] == Kind.LOST:
             self.counts.lost += int(row["value"])
+        elif row["kind"] == Kind.TRUST:
+            self.doubts[row["market"]] = int(row["value"])
         elif row["kind"] == Kind.STATUS:
             self.answers.append(obey(self, command_of(row, self.instruments)))
 
