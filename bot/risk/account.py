@@ -61,6 +61,16 @@ class AccountTracker:
             marks.peak_e8 += amount_e8
             marks.last_e8 += amount_e8
 
+    def rebase(self, coin: str) -> tuple[int, int]:
+        """Let the drawdown be measured from the equity of now on; returns the peak before and after, e8."""
+        marks = self._marks[coin]
+        before, marks.peak_e8 = marks.peak_e8, marks.last_e8
+        return before, marks.peak_e8
+
+    def coins(self) -> tuple[str, ...]:
+        """Those of which an equity has been read."""
+        return tuple(self._marks)
+
     def to_state(self) -> dict[str, Any]:
         return {c: [m.day, m.start_e8, m.peak_e8, m.last_e8] for c, m in self._marks.items()}
 

@@ -104,30 +104,11 @@ def stop_loss_bps(instrument: Instrument, side: Side, entry: float, stop: float)
     return side * move * 1e4
 
 
-def risk_e8(instrument: Instrument, lots: int, entry: int, stop: int, entry_fee: Fraction) -> int:
-    """Settle coin (e8) lost by entering at `entry` ticks and leaving at `stop` as taker, with fees."""
+def risk_e8(
+    instrument: Instrument, lots: int, entry: int, stop: int, entry_fee: Fraction, exit_fee: Fraction
+) -> int:
+    """Settle coin (e8) lost by entering at `entry` ticks and leaving at `stop`, with fees."""
     at_entry, at_stop = lots * lot_value(instrument, entry), lots * lot_value(instrument, stop)
     return to_e8(
-        abs(at_entry - at_stop) + at_entry * entry_fee + at_stop * Fraction(instrument.taker_fee),
+        abs(at_entry - at_stop) + at_entry * entry_fee + at_stop * exit_fee,
     )
-
-
-def liquidation_price(
-    entry: float, leverage: float, maintenance: float, side: Side, inverse: bool = False
-) -> float:
-    """Price at which isolated margin of 1/leverage is used up, fees ignored; inf or 0 when it never is."""
-    if inverse:
-        up, down = 1.0 - 1.0 / leverage, 1.0 + 1.0 / leverage
-        if side > 0:
-            return entry * (1.0 + maintenance) / down
-        return entry * (1.0 - maintenance) / up if up > 0 else inf
-    if side > 0:
-        return entry * (1.0 - 1.0 / leverage) / (1.0 - maintenance)
-    return entry * (1.0 + 1.0 / leverage) / (1.0 + maintenance)
-
-
-def liquidation_bps(instrument: Instrument, side: Side, entry: float, leverage: float) -> float:
-    """Distance from entry to liquidation in bps of the entry, positive while it lies on the losing side."""
-    rate = float(instrument.maintenance_rate)
-    price = liquidation_price(entry, leverage, rate, side, instrument.inverse)
-    return side * (1.0 - price / entry) * 1e4
