@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import numpy as np
@@ -21,6 +21,7 @@ from bot.core.protocols import Journal, Strategy
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine import sentinels
 from bot.engine.command_rows import command_of
+from bot.engine.conditions import conditions_of
 from bot.engine.decisions import DecisionHash
 from bot.engine.kernel import FOREVER, Ctl, State, Stop, advance, book_print, read_cards
 from bot.engine.obeying import obey
@@ -33,7 +34,8 @@ from bot.market.events import Kind
 from bot.market.heads import OK
 from bot.market.instruments import Instrument
 from bot.market.trust import trust_of
-from bot.risk.account import AccountTracker
+from bot.risk.account import AccountTracker, AccountView
+from bot.risk.conditions import Conditions
 from bot.risk.manager import RiskManager
 from bot.risk.trades import ExitReason, Trade
 from bot.signals.readings import Readings
@@ -179,6 +181,10 @@ class Engine:
             trust,
         )
 
+    def conditions(self, market: int) -> Conditions:
+        """What limits need to know of a market whose book is usable, now."""
+        return conditions_of(self.state, self.instruments, market, self.now_ns)
+
     def _start(self, first_ns: int) -> None:
         """Before the first row. After a restart one tick may still be owed; trades get their orders anew."""
         self.counts.first_ns = first_ns
@@ -236,14 +242,25 @@ class Engine:
 
     def _upkeep(self, now_ns: int) -> None:
         trading = self._need()
+        mids = self._mids()
+        trading.risk.observe(now_ns, mids)
         for coin in self._coins:
-            account = trading.accounts.update(coin, trading.venue.equity_e8(coin), now_ns)
-            if not trading.risk.halted and trading.risk.check_halt(account):
-                self._journal.audit(now_ns, "halt", {"coin": coin, "drawdown": account.drawdown})
-                trading.trader.flatten(now_ns, ExitReason.HALT)
+            self._watch(coin, now_ns)
         if len(trading.trader.trades):
-            trading.trader.on_time(now_ns, self._mids())
+            trading.trader.on_time(now_ns, mids)
             self._rearm()
+
+    def _watch(self, coin: str, now_ns: int) -> AccountView:
+        """Read the money of a coin, and act on the limits it breaks."""
+        trading = self._need()
+        account = trading.accounts.update(coin, trading.venue.equity_e8(coin), now_ns)
+        broken, over = trading.risk.watch(account, now_ns)
+        for what, trips in (("limit_broken", broken), ("limit_over", over)):
+            for trip in trips:
+                self._journal.audit(now_ns, what, asdict(trip))
+        if trading.risk.halted:  # asked every time: a restart may have come between the trip and the orders
+            trading.trader.flatten(now_ns, ExitReason.HALT)
+        return account
 
     def _readings_of(self, signals: Signals) -> Readings:
         """Views of the arrays of the moment; a restored checkpoint brings other arrays."""
@@ -265,9 +282,8 @@ class Engine:
         trading = self._need()
         for intent in self._ask(strategy, partial(strategy.enter, view)):
             self.decisions.intent(intent)
-            coin = self.instruments[intent.market].settle
-            account = trading.accounts.update(coin, trading.venue.equity_e8(coin), view.now_ns)
-            answer = trading.risk.decide(intent, view, account)
+            account = self._watch(self.instruments[intent.market].settle, view.now_ns)
+            answer = trading.risk.decide(intent, view, account, self.conditions(intent.market))
             if isinstance(answer, Denied):
                 self._journal.denied(answer)
             else:

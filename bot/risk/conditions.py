@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from bot.risk.depth import Depth
 
 NEVER_NS = 2**62
+BITCOIN = "BTC"
+"""How the symbols begin that betas refer to and whose cascades are felt everywhere."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from bot.market.instruments import Instrument
 from bot.risk import sizing
 from bot.risk.account import AccountTracker, AccountView
 from bot.risk.breakers import BREAKERS, CUTTING, LATCHED, STANDING, Blocks, Breaker, Per, Resets, named
-from bot.risk.conditions import Conditions
+from bot.risk.conditions import BITCOIN, Conditions
 from bot.risk.gate import Exploration, GateRules, SetupRecords, Verdict, judge, won
 from bot.risk.latches import Latches, Trip
 from bot.risk.limits import CoolDowns, Refusal, RiskLimits, intent_refusal, setup_of
@@ -30,8 +30,6 @@ from bot.risk.sizing import Size, confidence_multiplier, lot_value, quote_value,
 from bot.risk.trades import ExitReason, Trade, TradeBook
 
 _MINUTE_NS = 60 * NS_PER_S
-BENCHMARK = "BTC"
-"""Betas refer to the first market whose symbol begins so, else to the first market."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -394,7 +392,8 @@ def _subject(breaker: Breaker, coin: str) -> str:
 
 
 def _benchmark(instruments: Mapping[int, Instrument]) -> int:
-    return next((m for m, i in sorted(instruments.items()) if i.symbol.startswith(BENCHMARK)), 0)
+    """The market that betas refer to: bitcoin's, else the first."""
+    return next((m for m, i in sorted(instruments.items()) if i.symbol.startswith(BITCOIN)), 0)
 
 
 def _resettable(name: str) -> Breaker:

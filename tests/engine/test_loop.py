@@ -354,8 +354,8 @@ def test_a_restored_trade_gets_its_stop_with_the_first_row() -> None:
 
 def test_a_halt_closes_the_trade() -> None:
     class Halting(RiskManager):
-        def decide(self, intent: Any, view: Any, account: Any) -> Any:
-            return Yes().decide(intent, view, account)
+        def decide(self, intent: Any, view: Any, account: Any, conditions: Any) -> Any:
+            return Yes().decide(intent, view, account, conditions)
 
     def risk(book: TradeBook) -> RiskManager:
         return Halting(
@@ -370,7 +370,9 @@ def test_a_halt_closes_the_trade() -> None:
     world.venue.deposit("USDT", -9_990 * 10**8)
     world.feed(stream)
 
-    assert world.audits("halt")[0]["drawdown"] > 0.05
+    broken = {trip["name"]: trip for trip in world.audits("limit_broken")}
+    assert broken["drawdown"]["value"] > 0.05 == broken["drawdown"]["limit"]
+    assert broken["daily_loss"]["subject"] == "USDT"
     (leave,) = world.orders(OrderRole.EXIT)
     assert seconds(leave.sent_ns) == 50.0, "the next reading"
     assert world.journal.of("trade")[-1]["reason"] == ExitReason.HALT
