@@ -103,13 +103,15 @@ SHORT = replace(
 ACCOUNT = AccountView("USDT", equity_e8=10_000 * 10**8, day_pnl_e8=0, peak_e8=10_000 * 10**8)
 
 
-def a_depth(touch: float = 5_000.0, behind: float = 10_000.0, levels: int = 100) -> Depth:
-    """A book around MID: `touch` lots at a tick from it, then `behind` at every tick."""
+def a_depth(
+    touch: float = 5_000.0, behind: float = 10_000.0, levels: int = 100, mid: int = int(MID)
+) -> Depth:
+    """A book around `mid`: `touch` lots at a tick from it, then `behind` at every tick."""
     lots = [touch] + [behind] * (levels - 1)
     return Depth(
-        MID,
-        BookSide.of(Side.BUY, range(99_999, 99_999 - levels, -1), lots),
-        BookSide.of(Side.SELL, range(100_001, 100_001 + levels), lots),
+        float(mid),
+        BookSide.of(Side.BUY, range(mid - 1, mid - 1 - levels, -1), lots),
+        BookSide.of(Side.SELL, range(mid + 1, mid + 1 + levels), lots),
     )
 
 

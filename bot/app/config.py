@@ -131,12 +131,8 @@ class RiskConfig(Group):
     """Stops in a row of a strategy in a symbol before it pauses there."""
     cool_down: Seconds = Field(default=1800.0, ge=0)
     """How long it pauses: 30m, 1h or seconds."""
-    max_failed_stops: int = Field(default=2, ge=1, le=100)
-    """Trades closed because a stop was refused, lost or unanswered, after which entries wait for a reset."""
     max_order_rate: int = Field(default=120, ge=1, le=10_000)
     """Orders of every kind within a minute; exits are counted and never blocked."""
-    max_data_age: Seconds = Field(default=5.0, gt=0, le=60)
-    """Age of the last message of a book above which it is not entered: 5s or seconds."""
     max_clock_skew: Seconds = Field(default=2.0, gt=0, le=60)
     """Difference of the venue's clock and ours above which nothing is entered."""
     max_funding: Share = 0.002

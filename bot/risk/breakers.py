@@ -241,7 +241,7 @@ BREAKERS: tuple[Breaker, ...] = (
         "trades since the last reset that were closed because the venue refused, lost or did not answer for "
         "their stop", U.COUNT,
         limit=lambda s: s.limits.max_failed_stops, value=lambda s: s.facts.failed_stops, sense=Sense.BELOW,
-        keys=("risk.max_failed_stops",), resets=Resets.OPERATOR, latched=True,
+        resets=Resets.OPERATOR, latched=True,
     ),
     Breaker(
         R.DAILY_LOSS, P.COIN,
@@ -287,7 +287,7 @@ BREAKERS: tuple[Breaker, ...] = (
     ),
     Breaker(
         R.DATA_STALE, P.MARKET, "time since the last message of the book", U.SECONDS,
-        limit=lambda s: s.limits.max_data_age_ns / 1e9, value=_age_s, keys=("risk.max_data_age",),
+        limit=lambda s: s.limits.max_data_age_ns / 1e9, value=_age_s,
     ),
     Breaker(
         R.CLOCK_SKEW, P.MARKET,

@@ -30,6 +30,10 @@ class Latches:
     def of(self, breaker: Breaker, subject: str) -> Trip | None:
         return self.trips.get((breaker.name, subject))
 
+    def first(self, breaker: Breaker) -> Trip | None:
+        """Its oldest trip, of whatever subject."""
+        return next((trip for trip in self.trips.values() if trip.name == breaker.name), None)
+
     def trip(self, refused: Refusal, subject: str, now_ns: int) -> Trip:
         made = Trip(refused.reason.value, subject, now_ns, float(refused.limit), float(refused.value))
         self.trips[made.name, subject] = made

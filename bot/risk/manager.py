@@ -83,8 +83,7 @@ class RiskManager:
     @property
     def halted(self) -> bool:
         """Whether a limit is broken that closes every position."""
-        flattening = {b.name for b in LATCHED if b.blocks is Blocks.FLATTEN}
-        return any(name in flattening for name, _ in self.latches.trips)
+        return any(self.latches.first(b) is not None for b in LATCHED if b.blocks is Blocks.FLATTEN)
 
     def decide(
         self, intent: Intent, view: MarketView, account: AccountView, conditions: Conditions
@@ -250,13 +249,19 @@ class RiskManager:
         """The first limit that refuses; the later ones are not asked."""
         coin = scene.account.coin if scene.account is not None else ""
         for breaker in STANDING:
-            trip = self.latches.of(breaker, _subject(breaker, coin)) if breaker.latched else None
+            trip = self._trip(breaker, coin) if breaker.latched else None
             if trip is not None:
                 return Refusal(breaker.reason, trip.limit, trip.value)
             refused = breaker.refusal(scene)
             if refused is not None:
                 return refused
         return None
+
+    def _trip(self, breaker: Breaker, coin: str) -> Trip | None:
+        """The trip that holds for a coin; what closes every position holds for all of them."""
+        if breaker.blocks is Blocks.FLATTEN:
+            return self.latches.first(breaker)
+        return self.latches.of(breaker, _subject(breaker, coin))
 
     def _judge(self, proposal: Proposal, scene: Scene) -> _Judgement:
         first = self._at_size(proposal, scene, 0)

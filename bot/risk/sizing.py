@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from math import inf, isfinite
 
 from bot.core.enums import Side
@@ -80,9 +82,15 @@ def size_notional(
 
 def lot_value(instrument: Instrument, price: Fraction | int) -> Fraction:
     """Value of one lot in settle coin at `price` ticks, exact."""
-    units = Fraction(instrument.lot) * Fraction(instrument.contract_size)
-    quote_price = Fraction(instrument.tick) * price
-    return units / quote_price if instrument.inverse else units * quote_price
+    unit = _unit(instrument.lot, instrument.contract_size, instrument.tick, instrument.inverse)
+    return unit / price if instrument.inverse else unit * price
+
+
+@cache
+def _unit(lot: Decimal, contract_size: Decimal, tick: Decimal, inverse: bool) -> Fraction:
+    """Value of one lot at one tick; on inverse contracts what a price in ticks divides."""
+    units = Fraction(lot) * Fraction(contract_size)
+    return units / Fraction(tick) if inverse else units * Fraction(tick)
 
 
 def quote_value(instrument: Instrument, lots: int, price: Fraction | int) -> Fraction:

@@ -231,12 +231,12 @@ def test_an_untrusted_book_blocks_entries(stream: Stream) -> None:
     assert entries_and_refusals(stream) == (0, [DenyReason.BOOK_UNTRUSTED])
 
 
-def test_a_snapshot_after_the_gap_restores_trust() -> None:
-    stream = opened().quiet(1.0, 25.0).gap(25.0).book(26.0, BIDS, ASKS, snapshot=True).quiet(26.1, 35.0)
-
-    orders, refusals = entries_and_refusals(stream)
+@pytest.mark.parametrize(("gap_s", "trusted"), [(15.0, True), (25.0, False)])
+def test_ten_seconds_after_a_gap_a_snapshot_has_restored_trust(gap_s: float, trusted: bool) -> None:
+    stream = opened().quiet(1.0, gap_s).gap(gap_s).book(gap_s + 1.0, BIDS, ASKS, snapshot=True)
+    orders, refusals = entries_and_refusals(stream.quiet(gap_s + 1.1, 35.0))
     assert orders == 0
-    assert DenyReason.BOOK_UNTRUSTED not in refusals
+    assert (DenyReason.BOOK_UNTRUSTED not in refusals) is trusted
 
 
 def test_an_untrusted_book_does_not_block_exits() -> None:

@@ -223,6 +223,13 @@ def test_a_limit_of_one_coin_does_not_stop_another() -> None:
     assert reason(manager) is None
 
 
+def test_a_halt_closes_every_coin_and_so_stops_every_coin() -> None:
+    manager = a_manager()
+    manager.watch(replace(FALLEN, coin="ABC"), T0)
+    assert manager.halted
+    assert reason(manager) is R.DRAWDOWN
+
+
 def test_a_drawdown_halts_until_the_operator_resets_it_and_counts_anew_from_there() -> None:
     manager, accounts = a_manager(), AccountTracker()
     accounts.update("USDT", 10_000, T0)
