@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 import bot
-from bot.cli import config, evaluate, importing, kept, looking, operate, reporting, running, tape, warmup
+from bot.cli import (
+    config,
+    evaluate,
+    importing,
+    kept,
+    looking,
+    operate,
+    reporting,
+    risk,
+    running,
+    tape,
+    warmup,
+)
 
 app = typer.Typer(
     name="lopside",
@@ -48,6 +60,7 @@ app.command()(kept.weights)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
+app.add_typer(risk.commands, name="risk")
 app.command()(operate.pause)
 app.command()(operate.resume)
 app.command()(operate.cancel)

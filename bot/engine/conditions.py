@@ -17,11 +17,17 @@ MOST_LEVELS = 1000
 """Levels of a side that are read; what lies deeper counts as not there."""
 
 
-def conditions_of(state: State, instruments: Sequence[Instrument], market: int, now_ns: int) -> Conditions:
+def conditions_of(
+    state: State,
+    instruments: Sequence[Instrument],
+    market: int,
+    now_ns: int,
+    most_levels: int = MOST_LEVELS,
+) -> Conditions:
     """Of a market whose book is usable."""
     head = state.heads[market]
-    bids = BookSide.of(Side.BUY, *levels(state.books, market, BID, MOST_LEVELS))
-    asks = BookSide.of(Side.SELL, *levels(state.books, market, ASK, MOST_LEVELS))
+    bids = BookSide.of(Side.BUY, *levels(state.books, market, BID, most_levels))
+    asks = BookSide.of(Side.SELL, *levels(state.books, market, ASK, most_levels))
     mid = 0.5 * float(bids.ticks[0] + asks.ticks[0])
     gap_ns = int(head["gap_ns"])
     return Conditions(

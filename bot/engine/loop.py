@@ -36,6 +36,7 @@ from bot.market.instruments import Instrument
 from bot.market.trust import trust_of
 from bot.risk.account import AccountTracker, AccountView
 from bot.risk.conditions import Conditions
+from bot.risk.look import LimitStatus, look
 from bot.risk.manager import RiskManager
 from bot.risk.trades import ExitReason, Trade
 from bot.signals.readings import Readings
@@ -184,6 +185,21 @@ class Engine:
     def conditions(self, market: int) -> Conditions:
         """What limits need to know of a market whose book is usable, now."""
         return conditions_of(self.state, self.instruments, market, self.now_ns)
+
+    def limits(self) -> tuple[LimitStatus, ...]:
+        """Every limit as it stands now; without trading there are none. Looking changes nothing."""
+        trading, now_ns = self.trading, self.now_ns
+        if trading is None:
+            return ()
+        accounts = {c: trading.accounts.peek(c, trading.venue.equity_e8(c), now_ns) for c in self._coins}
+        coins = {coin: trading.risk.scene(now_ns, account) for coin, account in accounts.items()}
+        markets = {}
+        for market, instrument in enumerate(self.instruments):
+            view = self.view(market, Mode.SCALP)
+            if view is not None:
+                touch = conditions_of(self.state, self.instruments, market, now_ns, most_levels=1)
+                markets[instrument.key] = trading.risk.scene(now_ns, accounts[instrument.settle], view, touch)
+        return look(trading.risk, markets, coins, now_ns, paused=not self.accepting)
 
     def _start(self, first_ns: int) -> None:
         """Before the first row. After a restart one tick may still be owed; trades get their orders anew."""
