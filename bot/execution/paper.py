@@ -250,8 +250,8 @@ class PaperVenue:
         return to_e8(needed) <= self.equity_e8(coin)
 
     def _margin(self, market: int, lots: int, price: int) -> Fraction:
-        """Initial margin of `lots` at a price in ticks, or (0) at the last one known; nothing without any."""
-        at = Fraction(price) if price else self._price(market)[0]
+        """Initial margin of `lots` at a price in ticks, or (0) at the last one known, or at the entry's."""
+        at = Fraction(price) if price else self._price(market)[0] or self.ledger.average_ticks(market)
         if not lots or not at:
             return Fraction(0)
         leverage = min(self.settings.leverage, self.instruments[market].max_leverage)

@@ -67,7 +67,7 @@ def test_a_cascade_of_bitcoin_is_felt_in_every_market(
 def test_looking_at_the_limits_changes_nothing() -> None:
     instruments = {0: LINEAR, 1: OTHER}
     world = World(risk=lambda book: RiskManager(RiskLimits(), GateRules.paper(), instruments, book))
-    world.feed(opened(0.5).quiet(1.0, 20.0))
+    world.feed(opened(0.5).quiet(1.0, 20.0).trade(20.5, 1, 100_001))
     trading = world.engine.trading
     assert trading is not None
     before = trading.risk.to_state(), trading.accounts.to_state(), world.engine.decisions.hexdigest()
@@ -76,7 +76,7 @@ def test_looking_at_the_limits_changes_nothing() -> None:
     after = trading.risk.to_state(), trading.accounts.to_state(), world.engine.decisions.hexdigest()
     assert after == before
     assert rows["drawdown", "USDT"].value == 0.0
-    assert rows["data_stale", LINEAR.key].value == 1.0
+    assert rows["data_stale", LINEAR.key].value == 1.5
     assert ("data_stale", OTHER.key) not in rows  # it has no book
     assert not rows["paused", ""].broken
     world.engine.accepting = False

@@ -39,6 +39,7 @@ LIMITS = RiskLimits(
     max_exposure=3.0,
     max_drawdown=0.03,
     portfolio_volatility=0.015,
+    cool_down_stops=1,
 )
 
 
