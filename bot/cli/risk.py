@@ -19,10 +19,18 @@ commands = typer.Typer(
 
 
 @commands.callback()
-def _alone(context: typer.Context) -> None:
+def _alone(
+    context: typer.Context, session: Session = None, as_json: AsJson = False, config: ConfigFile = None
+) -> None:
     """Without a further word, how they stand."""
     if context.invoked_subcommand is None:
-        show()
+        show(session, as_json, config)
+    elif session is not None or as_json or config is not None:
+        from bot.core.errors import BadInput
+
+        raise BadInput(
+            f"give options after the word: lopside risk {context.invoked_subcommand} --session ..."
+        )
 
 
 @commands.command("show")
@@ -90,7 +98,7 @@ def _show(out: Console, made: dict[str, Any]) -> None:
             row["sense"],
             _figure(row["limit"], row["unit"]),
             row["blocks"].split(",")[0].split(";")[0],
-            row["resets"],
+            row["resets"].split(",")[0],
             style="red" if row["broken"] else None,
         )
     out.print(table)

@@ -101,6 +101,8 @@ def test_a_reset_ends_the_halt_counts_the_peak_anew_and_is_audited(
         (["reset", "drawdon"], 2, "did you mean 'drawdown'"),
         (["reset", "drawdown", "--session", "absent"], 2, "no session 'absent'"),
         (["show", "--session", "absent"], 2, "no session 'absent'"),
+        (["--session", "absent"], 2, "no session 'absent'"),
+        (["--session", "absent", "reset", "drawdown"], 2, "give options after the word"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
