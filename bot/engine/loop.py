@@ -274,8 +274,10 @@ class Engine:
         for what, trips in (("limit_broken", broken), ("limit_over", over)):
             for trip in trips:
                 self._journal.audit(now_ns, what, asdict(trip))
-        if trading.risk.halted:  # asked every time: a restart may have come between the trip and the orders
+        # asked every time: a restart may have come between the trip and the orders
+        if trading.risk.halted and len(trading.trader.trades):
             trading.trader.flatten(now_ns, ExitReason.HALT)
+            self._rearm()
         return account
 
     def _readings_of(self, signals: Signals) -> Readings:

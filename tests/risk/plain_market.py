@@ -66,7 +66,8 @@ class Venue:
         self.cancels: deque[str] = deque()
         self.reports: deque[Report] = deque()
         self.sent: set[str] = set()
-        self._equity: dict[str, int] = {}  # until money or prices change
+        self.changes = 0  # of money or prices
+        self._equity: dict[str, int] = {}  # until the next of them
         for coin, amount in COINS.items():
             self.ledger.deposit(coin, amount)
 
@@ -87,6 +88,11 @@ class Venue:
             unrealised = sum(self.ledger.unrealised_e8(m, Fraction(self.mids[m])) for m in markets)
             self._equity[coin] = self.ledger.account(coin).wallet_e8 + unrealised
         return self._equity[coin]
+
+    def _changed(self) -> None:
+        """Money or prices did."""
+        self.changes += 1
+        self._equity.clear()
 
     # what the venue does
 
@@ -143,7 +149,7 @@ class Venue:
         live.left -= lots
         if live.left == 0:
             del self.book[order.client_id]
-        self._equity.clear()
+        self._changed()
         instrument = MARKETS[order.market]
         maker = order.type is OrderType.LIMIT and live.accepted
         rate = instrument.maker_fee if maker else instrument.taker_fee
@@ -156,7 +162,7 @@ class Venue:
     def move(self, market: int, mid: int, lots: int) -> None:
         """The price goes to `mid`: limits it passes fill (up to `lots`), stops it passes trigger there."""
         self.mids[market] = mid
-        self._equity.clear()
+        self._changed()
         for live in [o for o in self.book.values() if o.order.market == market]:
             order, side = live.order, int(live.order.side)
             if live.order.client_id not in self.book:
@@ -173,7 +179,7 @@ class Venue:
         held = self.position_lots(market)
         if held == 0:
             return
-        self._equity.clear()
+        self._changed()
         mid = self.mids[market]
         paid = self.ledger.funding(market, held, Fraction(mid), Fraction(rate))
         side = Side.BUY if held > 0 else Side.SELL
