@@ -133,8 +133,8 @@ class RiskConfig(Group):
     """How long it pauses: 30m, 1h or seconds."""
     max_order_rate: int = Field(default=120, ge=1, le=10_000)
     """Orders of every kind within a minute; exits are counted and never blocked."""
-    max_clock_skew: Seconds = Field(default=2.0, gt=0, le=60)
-    """Difference of the venue's clock and ours above which nothing is entered."""
+    max_clock_skew: Seconds = Field(default=5.0, gt=0, le=60)
+    """Difference of the venue's clock and ours above which nothing is entered, as venues refuse orders."""
     max_funding: Share = 0.002
     """Funding rate of one settlement, either sign, from which on nothing is entered."""
     min_confidence: Share = 0.5

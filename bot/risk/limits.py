@@ -41,7 +41,7 @@ class RiskLimits:
     max_order_rate: int = 120  # a minute
     max_data_age_ns: int = 5 * NS_PER_S
     settle_ns: int = 10 * NS_PER_S  # how long a book must be whole again after an interruption
-    max_clock_skew_ns: int = 2 * NS_PER_S
+    max_clock_skew_ns: int = 5 * NS_PER_S  # Binance refuses what is further off (its recvWindow)
     max_funding: float = 0.002  # of one settlement
     margin_leverage: float = 10.0  # the isolated leverage that positions have at the venue
     liquidation_stops: float = 3.0  # liquidation must be this many stops away
