@@ -39,7 +39,7 @@ class RiskLimits:
     cool_down_ns: int = 1800 * NS_PER_S
     max_failed_stops: int = 2
     max_order_rate: int = 120  # a minute
-    max_data_age_ns: int = 5 * NS_PER_S
+    max_data_age_ns: int = 12 * NS_PER_S
     settle_ns: int = 10 * NS_PER_S  # how long a book must be whole again after an interruption
     max_clock_skew_ns: int = 5 * NS_PER_S  # Binance refuses what is further off (its recvWindow)
     max_funding: float = 0.002  # of one settlement
