@@ -16,6 +16,7 @@ from bot.cli import (
     recording,
     rehearsing,
     reporting,
+    risk,
     running,
     strategies,
     tape,
@@ -63,6 +64,7 @@ app.command()(kept.weights)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
+app.add_typer(risk.commands, name="risk")
 app.command()(operate.pause)
 app.command()(operate.resume)
 app.command()(operate.cancel)

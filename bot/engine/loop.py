@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from bot.core.protocols import Journal, Strategy
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine import sentinels
 from bot.engine.command_rows import command_of
+from bot.engine.conditions import conditions_of
 from bot.engine.decisions import DecisionHash
 from bot.engine.figures import figures_of
 from bot.engine.followups import Followups
@@ -39,7 +40,9 @@ from bot.market.events import Kind
 from bot.market.heads import OK
 from bot.market.instruments import Instrument
 from bot.market.trust import trust_of
-from bot.risk.account import AccountTracker
+from bot.risk.account import AccountTracker, AccountView
+from bot.risk.conditions import Conditions
+from bot.risk.look import LimitStatus, look
 from bot.risk.manager import RiskManager
 from bot.risk.trades import ExitReason, Trade
 from bot.signals.readings import Readings
@@ -186,6 +189,25 @@ class Engine:
         """How far a market's book may be believed now, with the reason."""
         return verdict_with(self.doubts[market], *trust_of(self.state.heads[market], self.now_ns))
 
+    def conditions(self, market: int) -> Conditions:
+        """What limits need to know of a market whose book is usable, now."""
+        return conditions_of(self.state, self.instruments, market, self.now_ns)
+
+    def limits(self) -> tuple[LimitStatus, ...]:
+        """Every limit as it stands now; without trading there are none. Looking changes nothing."""
+        trading, now_ns = self.trading, self.now_ns
+        if trading is None:
+            return ()
+        accounts = {c: trading.accounts.peek(c, trading.venue.equity_e8(c), now_ns) for c in self._coins}
+        coins = {coin: trading.risk.scene(now_ns, account) for coin, account in accounts.items()}
+        markets = {}
+        for market, instrument in enumerate(self.instruments):
+            view = self.view(market, Mode.SCALP)
+            if view is not None:
+                touch = conditions_of(self.state, self.instruments, market, now_ns, most_levels=1)
+                markets[instrument.key] = trading.risk.scene(now_ns, accounts[instrument.settle], view, touch)
+        return look(trading.risk, markets, coins, now_ns, paused=not self.accepting)
+
     def _start(self, first_ns: int) -> None:
         """Before the first row. After a restart one tick may still be owed; trades get their orders anew."""
         self.counts.first_ns = first_ns
@@ -245,13 +267,27 @@ class Engine:
 
     def _upkeep(self, now_ns: int) -> None:
         trading = self._need()
+        mids = self._mids()
+        trading.risk.observe(now_ns, mids)
         for coin in self._coins:
-            account = trading.accounts.update(coin, trading.venue.equity_e8(coin), now_ns)
-            if not trading.risk.halted and trading.risk.check_halt(account):
-                self._journal.audit(now_ns, "halt", {"coin": coin, "drawdown": account.drawdown})
-                trading.trader.flatten(now_ns, ExitReason.HALT)
+            self._watch(coin, now_ns)
         if len(trading.trader.trades):
-            trading.trader.on_time(now_ns, self._mids())
+            trading.trader.on_time(now_ns, mids)
+            self._rearm()
+
+    def _watch(self, coin: str, now_ns: int) -> AccountView:
+        """Read the money of a coin, and act on the limits it breaks."""
+        trading = self._need()
+        account = trading.accounts.update(coin, trading.venue.equity_e8(coin), now_ns)
+        broken, over = trading.risk.watch(account, now_ns)
+        for what, trips in (("limit_broken", broken), ("limit_over", over)):
+            for trip in trips:
+                self._journal.audit(now_ns, what, asdict(trip))
+        # asked every time: a restart may have come between the trip and the orders
+        if trading.risk.halted and len(trading.trader.trades):
+            trading.trader.flatten(now_ns, ExitReason.HALT)
+            self._rearm()
+        return account
 
     def _readings_of(self, signals: Signals) -> Readings:
         """Views of the arrays of the moment; a restored checkpoint brings other arrays."""
@@ -270,9 +306,8 @@ class Engine:
         for wish in self._panel.enter(strategy, view):
             intent = replace(wish, mid=view.mid)
             self.decisions.intent(intent)
-            coin = self.instruments[intent.market].settle
-            account = trading.accounts.update(coin, trading.venue.equity_e8(coin), view.now_ns)
-            answer = trading.risk.decide(intent, view, account)
+            account = self._watch(self.instruments[intent.market].settle, view.now_ns)
+            answer = trading.risk.decide(intent, view, account, self.conditions(intent.market))
             news = True
             if isinstance(answer, Denied):
                 news = self._journal.denied(answer)

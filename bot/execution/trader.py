@@ -35,7 +35,8 @@ class Trader:
     """Orders go out through `broker`, each journaled before it is sent; answers come to `on_reports`.
 
     `trades` is shared with the risk manager; `on_closed` is told of every trade
-    that ends (again, with `reopened` set, should a late fill revive one).
+    that ends (again, with `reopened` set, should a late fill revive one), `on_sent` of the time of
+    every order.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Trader:
         trades: TradeBook,
         on_closed: Callable[[Trade], None] = lambda trade: None,
         rules: TraderRules | None = None,
+        on_sent: Callable[[int], None] = lambda now_ns: None,
     ) -> None:
         self.trades = trades
         self.strays = 0  # reports about nothing of ours
@@ -53,7 +55,7 @@ class Trader:
         self._journal = journal
         self._instruments = instruments
         self._on_closed = [on_closed]
-        self._desk = Desk(broker, journal, rules or TraderRules())
+        self._desk = Desk(broker, journal, rules or TraderRules(), on_sent)
         self._closed: dict[str, Trade] = {}
 
     def tell(self, listener: Callable[[Trade], None]) -> None:

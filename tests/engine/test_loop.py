@@ -239,12 +239,12 @@ def test_an_untrusted_book_blocks_entries(stream: Stream) -> None:
     assert entries_and_refusals(stream) == (0, [DenyReason.BOOK_UNTRUSTED])
 
 
-def test_a_snapshot_after_the_gap_restores_trust() -> None:
-    stream = opened().quiet(1.0, 25.0).gap(25.0).book(26.0, BIDS, ASKS, snapshot=True).quiet(26.1, 35.0)
-
-    orders, refusals = entries_and_refusals(stream)
+@pytest.mark.parametrize(("gap_s", "trusted"), [(15.0, True), (25.0, False)])
+def test_ten_seconds_after_a_gap_a_snapshot_has_restored_trust(gap_s: float, trusted: bool) -> None:
+    stream = opened().quiet(1.0, gap_s).gap(gap_s).book(gap_s + 1.0, BIDS, ASKS, snapshot=True)
+    orders, refusals = entries_and_refusals(stream.quiet(gap_s + 1.1, 35.0))
     assert orders == 0
-    assert DenyReason.BOOK_UNTRUSTED not in refusals
+    assert (DenyReason.BOOK_UNTRUSTED not in refusals) is trusted
 
 
 def test_an_untrusted_book_does_not_block_exits() -> None:
@@ -364,8 +364,8 @@ def test_a_restored_trade_gets_its_stop_with_the_first_row() -> None:
 
 def test_a_halt_closes_the_trade() -> None:
     class Halting(RiskManager):
-        def decide(self, intent: Any, view: Any, account: Any) -> Any:
-            return Yes().decide(intent, view, account)
+        def decide(self, intent: Any, view: Any, account: Any, conditions: Any) -> Any:
+            return Yes().decide(intent, view, account, conditions)
 
     def risk(book: TradeBook) -> RiskManager:
         return Halting(
@@ -380,7 +380,9 @@ def test_a_halt_closes_the_trade() -> None:
     world.venue.deposit("USDT", -9_990 * 10**8)
     world.feed(stream)
 
-    assert world.audits("halt")[0]["drawdown"] > 0.05
+    broken = {trip["name"]: trip for trip in world.audits("limit_broken")}
+    assert broken["drawdown"]["value"] > 0.05 == broken["drawdown"]["limit"]
+    assert broken["daily_loss"]["subject"] == "USDT"
     (leave,) = world.orders(OrderRole.EXIT)
     assert seconds(leave.sent_ns) == 50.0, "the next reading"
     assert world.journal.of("trade")[-1]["reason"] == ExitReason.HALT

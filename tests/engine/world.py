@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from bot.execution.trader import Trader
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.risk.account import AccountTracker, AccountView
+from bot.risk.conditions import Conditions
+from bot.risk.latches import Trip
 from bot.risk.trades import Trade, TradeBook
 from tests.fakes import FakeJournal
 from tests.trading import LINEAR, OTHER, T0
@@ -96,11 +98,19 @@ class Yes:
 
     halted = False
 
-    def decide(self, intent: Intent, view: MarketView, account: AccountView) -> Plan | Denied:
+    def decide(
+        self, intent: Intent, view: MarketView, account: AccountView, conditions: Conditions
+    ) -> Plan | Denied:
         return Plan(intent, 10, intent.invalidation, False, 0, {})
 
-    def check_halt(self, account: AccountView) -> bool:
-        return False
+    def watch(self, account: AccountView, now_ns: int) -> tuple[tuple[Trip, ...], tuple[Trip, ...]]:
+        return (), ()
+
+    def observe(self, now_ns: int, mids: Mapping[int, float]) -> None:
+        return None
+
+    def sent(self, now_ns: int) -> None:
+        return None
 
     def closed(self, trade: Trade) -> None:
         return None

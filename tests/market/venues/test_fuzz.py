@@ -165,7 +165,7 @@ def books_of(feed: Feed) -> list:
             for k, v in vars(book).items()
             if k in ("synced", "last", "gaps", "joins", "last_touch", "last_print")
         }
-        for book in feed.stream.books.values()
+        for book in feed.stream.books.values()  # type: ignore[attr-defined]
     ]
 
 
