@@ -28,11 +28,12 @@ _ID, _SIDE, _NEAR, _FAR, _STAGE, _PEAK, _EXECUTED, _BORN, _GENUINENESS = (
 
 
 @njit
-def _figures(sig, books, heads, market, mode, now_ns):
+def _figures(rows, books, heads, market, mode, now_ns):
     """The numbers of a view in one call, and what each wall displays: (26 + WALLS,) float64."""
     out = np.empty(_FIGURES + WALLS)
     mid = features.mid_of(books, market)
-    grid, head = sig.grid, heads[market]
+    sig, head = rows[market], heads[market]
+    grid = sig.grid
     reach = 10.0 * grid.volatility_unit
     out[0] = mid
     out[1] = features.weighted_mid(books, market)
@@ -77,7 +78,7 @@ def market_view(
     trust: Trust,
 ) -> MarketView:
     """The view of a market with a usable book, for one mode."""
-    f = _figures(sig.rows[market], books, heads, market, mode.place, now_ns).tolist()
+    f = _figures(sig.rows, books, heads, market, mode.place, now_ns).tolist()
     mid, sigma_1s = f[0], f[10]
     return MarketView(
         symbol=symbol,
