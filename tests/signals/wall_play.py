@@ -67,7 +67,9 @@ def play(signals, books, heads, rows, start, tracks):
             before = ladder.set_level(books, np.int64(0), side, row.price, row.value)
             if before < 0.0:
                 return i
-            resting.on_level(sig, side, row.price, before, row.value, now_ns, now_ns)
+            resting.on_level(
+                sig, resting.watched_now(sig), side, row.price, before, row.value, now_ns, now_ns
+            )
         elif row.kind == _TRADE and not row.flags & _F_NOT_MARKET:
             flow.on_trade(sig.flow, row.side, row.value, now_ns)
             resting.on_print(sig, np.int64(row.side), row.price, row.value, now_ns, now_ns)
