@@ -180,7 +180,7 @@ def whole_side(books, market, side):
         page = np.int64(books.directory[market, side, slot])
         if page >= 0:
             for word in range(page * WORDS, (page + 1) * WORDS):
-                count += np.int64(bit_count(books.occupied[word]))
+                count += int(bit_count(books.occupied[word]))
                 lots += books.sums[word]
     return count, lots
 
