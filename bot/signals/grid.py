@@ -28,6 +28,7 @@ from bot.signals.state import (
     MIDS,
     SECOND_NS,
     SPREAD,
+    Awake,
 )
 from bot.signals.walls import SCAN_S, drop_walls, scan
 
@@ -49,6 +50,7 @@ _CYCLE_S = tuple(c // SECOND_NS for c in CYCLE_NS)
 _REFERENCE_BPS = 3.2  # 10 s sigma at which the volatility unit is 1 (0.1)
 _LEAST_RETURNS = 30
 _ONE = np.uint64(1)
+_FEATURES = int(Awake.FEATURES)
 
 
 @rare
@@ -63,25 +65,29 @@ def on_grid(signals, books, heads, market, now_ns):
         return
     grid = sig.grid
     usable = heads[market].status == OK and heads[market].synced != 0
+    featured = sig.active & _FEATURES != 0
     bid_depth = ask_depth = measured = np.nan
     for point in range(due // GRID_NS, last + 1):
         # only the distance can change between two points of one call, not the book
         if usable and measured != grid.volatility_unit:
             measured = grid.volatility_unit
             watch_band(grid, mid_of(books, market), THIN_BPS * measured)
-            bid_depth = band_depth(books, market, BID, THIN_BPS * measured)
-            ask_depth = band_depth(books, market, ASK, THIN_BPS * measured)
-        if usable:
-            thin_step(sig.grid, sig.bands, bid_depth, ask_depth, THIN_IN, _THIN_GAIN, THIN_STEPS)
-        else:
-            _no_thin(sig.grid)
-        on_quarter(signals, books, market, point * GRID_NS, usable, bid_depth, ask_depth)
+            if featured:
+                bid_depth = band_depth(books, market, BID, THIN_BPS * measured)
+                ask_depth = band_depth(books, market, ASK, THIN_BPS * measured)
+        if featured:
+            if usable:
+                thin_step(sig.grid, sig.bands, bid_depth, ask_depth, THIN_IN, _THIN_GAIN, THIN_STEPS)
+            else:
+                _no_thin(sig.grid)
+            on_quarter(signals, books, market, point * GRID_NS, usable, bid_depth, ask_depth)
         if point % POINTS == 0:
             grid.second += 1
             _second(sig, books, market, grid.second, usable, bid_depth, ask_depth)
             if usable and grid.second % SCAN_S == 0:
                 scan(sig, books, market, grid.second * SECOND_NS)
-            on_second(signals, books, heads, market, grid.second * SECOND_NS, usable)
+            if featured:
+                on_second(signals, books, heads, market, grid.second * SECOND_NS, usable)
 
 
 @hot
@@ -147,9 +153,10 @@ def _second(sig, books, market, second, usable, bid_depth, ask_depth):
         sig.flow.minute_lots = 0.0
     if not usable:
         return
-    push(sig.bands[SPREAD], spread_bps(books, market))
-    push(sig.bands[BID_DEPTH], bid_depth)
-    push(sig.bands[ASK_DEPTH], ask_depth)
+    if sig.active & _FEATURES:
+        push(sig.bands[SPREAD], spread_bps(books, market))
+        push(sig.bands[BID_DEPTH], bid_depth)
+        push(sig.bands[ASK_DEPTH], ask_depth)
     _returns(grid, sig.mids, second)
     if second % 300 == 0 and grid.returns_10s >= _LEAST_RETURNS:
         sigma = math.sqrt(grid.square_10s / grid.weight_10s)

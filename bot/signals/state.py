@@ -8,6 +8,7 @@ basis points of the mid, times nanoseconds.
 
 from __future__ import annotations
 
+from enum import IntFlag
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,16 @@ BAND_SECONDS = 600
 BUCKETS = 100  # price buckets a side in which walls are looked for
 WALL_WORDS = 16  # of the filter of walls, a bit a unit of price
 WALL_EVIDENCE = 6  # kinds of evidence with a learned weight
+
+
+class Awake(IntFlag):
+    """What runs in a market beside its book; bits of SIGNALS.active."""
+
+    NOTHING = 0  # as a recorder needs it
+    WALLS = 1  # the wall ledger, what trades explain of each change at a wall, the volatility it rests on
+    FEATURES = 2  # everything else that cards read; needs WALLS
+    ALL = 3
+
 
 BID_DEPTH, ASK_DEPTH, SPREAD = range(3)
 """Places in SIGNALS.bands."""
@@ -232,7 +243,7 @@ HISTORIES = (WINDOWS + MODES) * C + MODES + 1
 
 SIGNALS = np.dtype(
     [
-        ("active", "<i8"),  # 0: only the book is kept, as a recorder needs it; its cards sleep
+        ("active", "<i8"),  # Awake
         ("next_grid_ns", "<i8"),  # at or after it `on_grid` is due; 0 before the first row
         ("flow", FLOW),
         ("grid", GRID),
@@ -291,7 +302,7 @@ def new_signals(markets: int, listings: np.ndarray | None = None) -> Signals:
     rows = np.zeros(markets, SIGNALS)
     rows["known"] = new_known(markets)
     rows["listing"] = listings
-    rows["active"] = 1
+    rows["active"] = Awake.ALL
     rows["grid"]["volatility_unit"] = 1.0
     rows["grid"]["next_wall"] = 1
     rows["grid"]["band_low"] = -1

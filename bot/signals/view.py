@@ -49,7 +49,7 @@ def market_view(
     thin_3s: tuple[float, float] = (float("nan"), float("nan")),
 ) -> MarketView:
     """The view of a market with a usable book, for one mode; `thin_3s` is what the engine sampled."""
-    f = figures(sig.rows[market], books, heads, market, mode.place, now_ns).tolist()
+    f = figures(sig.rows, books, heads, market, mode.place, now_ns).tolist()
     mid, sigma_1s = f[0], f[10]
     return MarketView(
         symbol=symbol,

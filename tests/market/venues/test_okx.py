@@ -42,7 +42,7 @@ def test_sizes_are_contracts() -> None:
     feed = Feed(BTC)
     feed.send(book(100, -1, [["63921.4", "421.93", "0", "28"]], fresh=True))
     assert feed.rows()[1] == level(1, 639214, 42193.0)
-    assert float(BTC.contract_size) == 0.01
+    assert float(feed.stream.books[BTC.split(":")[1]].instrument.contract_size) == 0.01  # type: ignore[attr-defined]
 
 
 def test_ids_link_and_are_never_counted() -> None:

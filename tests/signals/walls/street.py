@@ -38,7 +38,9 @@ class Watched(OneMarket):
         super()._set(side, tick, lots)
         if before != lots:
             now_ns = self.now_ns
-            resting.on_level(self.sig.rows[0], side, tick, float(before), float(lots), now_ns, now_ns)
+            sig = self.sig.rows[0]
+            near = resting.watched_now(sig)
+            resting.on_level(sig, near, side, tick, float(before), float(lots), now_ns, now_ns)
 
 
 class Street:
