@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bot.core.enums import Entry, Mode, OrderRole
-from tests.engine.world import ASKS, BIDS, Scripted, World, a_long, opened, seconds
+from bot.core.messages import Plan
+from tests.engine.world import ASKS, BIDS, Scripted, World, Yes, a_long, opened, seconds
 from tests.trading import LINEAR
 
 TAKER = float(LINEAR.taker_fee) * 1e4
@@ -41,21 +42,11 @@ def test_both_directions_enter_at_the_fill_through_the_book_and_time_out_togethe
 
 
 def test_a_large_order_walks_the_book_and_a_resting_one_enters_at_its_own_touch() -> None:
-    class Much:
+    class Much(Yes):
         """Risk that approves 300 lots of everything."""
 
-        halted = False
-
-        def decide(self, intent: Any, view: Any, account: Any) -> Any:
-            from bot.core.messages import Plan
-
+        def decide(self, intent: Any, view: Any, account: Any, conditions: Any) -> Plan:
             return Plan(intent, 300, intent.invalidation, False, 0, {})
-
-        def check_halt(self, account: Any) -> bool:
-            return False
-
-        def closed(self, trade: Any) -> None:
-            return None
 
     world = World(Scripted(a_long(limit=100_020, time_stop_ns=10**9)), modes=SCALP, risk=lambda book: Much())
     world.feed(opened().quiet(1.0, 45.0, 0.1))
