@@ -15,14 +15,15 @@ import numpy as np
 from bot.core.enums import Mode, Stage
 from bot.core.errors import KernelError
 from bot.core.messages import Denied, Intent, MarketView
-from bot.core.protocols import Journal, Strategy
+from bot.core.protocols import Journal, Strategy, Venue
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine import sentinels
 from bot.engine.decisions import DecisionHash
 from bot.engine.kernel import FOREVER, Ctl, State, Stop, advance, book_print, read_cards
 from bot.engine.scheduler import TICK_NS, first_due_ns, modes_due
 from bot.engine.sentinels import Watch
-from bot.execution.paper import PaperVenue
+from bot.execution.live_desk import LiveDesk
+from bot.execution.news import News
 from bot.execution.trader import Trader
 from bot.market.book import ASK, BID, best_tick, grow
 from bot.market.events import Kind
@@ -41,10 +42,11 @@ from bot.signals.view import market_view
 class Trading:
     """What the engine trades with; without it, it only watches."""
 
-    venue: PaperVenue
+    venue: Venue
     risk: RiskManager
     trader: Trader
     accounts: AccountTracker
+    live: LiveDesk | None = None  # takes in what a live account says
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,24 @@ class Engine:
             self._answer(stop, rows, at)
         self.counts.rows += rows.size
 
+    def hear(self, news: News, seq: int, now_ns: int) -> None:
+        """An inbox item that is no row; only between messages, `seq` and time not before the last row's."""
+        trading, ctl = self._need(), self.state.ctl
+        if trading.live is None:
+            raise ValueError("news came to an engine that does not trade live")
+        if not self.counts.first_ns:
+            self._start(now_ns)
+        ctl[Ctl.NOW], ctl[Ctl.SEQ] = max(self.now_ns, now_ns), seq
+        trading.live.hear(news, self.now_ns)
+        self._reports()
+        if self.now_ns >= ctl[Ctl.DEADLINE]:
+            self._deadline()
+
+    @property
+    def deadline_ns(self) -> int:
+        """When a trade next needs a look, in stream time; FOREVER when nothing waits."""
+        return int(self.state.ctl[Ctl.DEADLINE])
+
     def flatten(self, reason: ExitReason) -> None:
         """Close everything; takes effect with the rows to come. Entries stop."""
         self.accepting = False
@@ -171,7 +191,7 @@ class Engine:
         elif not first_ns - TICK_NS < due_ns < FOREVER:
             self.state.ctl[Ctl.NEXT_TIMER] = first_due_ns(first_ns)
         if self.trading is not None and len(self.trading.trader.trades):
-            self.trading.trader.resume(first_ns)
+            self.trading.trader.resume(first_ns, orders_survive=self.trading.venue.orders_survive)
             self._rearm()
 
     def _answer(self, stop: int, rows: np.ndarray, at: int) -> None:
@@ -239,10 +259,15 @@ class Engine:
         if view is None:
             return
         self._manage(view)
-        if self.accepting:
+        if self.accepting and not self._blocked():
             for slot in self._slots:
                 if mode in slot.modes and slot.strategy.name not in self.counts.disabled:
                     self._enter(slot.strategy, view)
+
+    def _blocked(self) -> bool:
+        """Whether a live account has something unexplained: nothing is entered until it is."""
+        live = self._need().live
+        return live is not None and bool(live.blocked)
 
     def _enter(self, strategy: Strategy, view: MarketView) -> None:
         trading = self._need()

@@ -73,6 +73,23 @@ class Trader:
         self._journal.trade(trade.row())
         return trade
 
+    def adopt(self, plan: Plan, price: int, now_ns: int) -> Trade:
+        """Take over a position that is open without us, entered at `price` ticks: it gets the plan's stop."""
+        intent = plan.intent
+        if self.trades.of_market(intent.market) is not None:
+            raise IllegalTransition(f"adopt {intent.id}: {intent.symbol} already has an open trade")
+        instrument = self._instruments[intent.market]
+        trade = Trade(plan, now_ns, instrument.settle, instrument.inverse, plan.stop, entry_working=False)
+        trade.add_entry(plan.lots, price, now_ns)
+        trade.step(Stage.OPEN)
+        self.trades.add(trade)
+        self._journal.intent(intent)
+        self._journal.plan(plan)
+        self._journal.trade(trade.row())
+        self._measure(trade, now_ns)
+        self._steer(trade, now_ns)
+        return trade
+
     def apply(self, intent: Intent, now_ns: int) -> bool:
         """REDUCE, MOVE_STOP or CANCEL_ENTRY of the trade's own strategy and mode.
 
@@ -161,22 +178,30 @@ class Trader:
         self._desk.tickets = Tickets(msgspec.convert(state["tickets"], list[Ticket], strict=False))
         self.strays = state["strays"]
 
-    def resume(self, now_ns: int) -> None:
-        """After `restore`, where orders did not survive the restart (paper).
+    def resume(self, now_ns: int, *, orders_survive: bool = False) -> None:
+        """After `restore`.
 
-        Open quantities are reconciled with the venue, entries are over, and
-        stops, targets and exits are placed anew.
+        Where orders did not survive the restart (paper), open quantities are reconciled with the venue,
+        entries are over, and stops, targets and exits are placed anew. Where they did (live), what has
+        become of each is asked and told as news.
         """
+        if orders_survive:
+            return
         for trade in self.trades:
             for ticket in self._desk.of(trade):
                 if ticket.open:
                     ticket.gone(now_ns)
             trade.entry_working = False
-            gained = reconcile(trade, self._broker.position_lots(trade.market), now_ns)
-            if gained:
-                self._journal.audit(now_ns, "reconciled", {"trade": trade.id, "lots": gained})
-            self._measure(trade, now_ns)
-            self._steer(trade, now_ns)
+            self.match_position(trade, self._broker.position_lots(trade.market), now_ns)
+
+    def match_position(self, trade: Trade, position_lots: int, now_ns: int) -> int:
+        """Make a trade say what the venue holds, and send what is missing; the lots gained or lost."""
+        gained = reconcile(trade, position_lots, now_ns)
+        if gained:
+            self._journal.audit(now_ns, "reconciled", {"trade": trade.id, "lots": gained})
+        self._measure(trade, now_ns)
+        self._steer(trade, now_ns)
+        return gained
 
     def _reduce(self, trade: Trade, intent: Intent, now_ns: int) -> bool:
         asked = self._desk.tickets.get(client_order_id(intent.id, OrderRole.EXIT.value, 0))
@@ -202,8 +227,8 @@ class Trader:
         return True
 
     def _cancel_entry(self, trade: Trade, intent: Intent, now_ns: int) -> bool:
-        entry = self._desk.of(trade, OrderRole.ENTRY)[0]
-        if not entry.open or entry.asked_ns:
+        entry = next(iter(self._desk.of(trade, OrderRole.ENTRY)), None)  # an adopted trade has none
+        if entry is None or not entry.open or entry.asked_ns:
             return False
         self._journal.intent(intent)
         trade.detail = intent.reason
