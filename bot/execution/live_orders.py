@@ -106,8 +106,9 @@ class LiveOrder:
 
     def told(self, news: OrderTold) -> list[Step]:
         """What the trader should hear of a state; ends wait for their fills."""
-        self.venue_id = news.venue_id or self.venue_id
-        self.child_id = news.child_id or self.child_id
+        self.venue_id = self.venue_id or news.venue_id
+        other = news.venue_id if news.venue_id != self.venue_id else ""
+        self.child_id = news.child_id or other or self.child_id  # a triggered stop has a second id
         self.told_lots = max(self.told_lots, min(news.filled_lots, self.order.lots))
         if not self.open:
             return []

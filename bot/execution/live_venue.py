@@ -61,9 +61,10 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class FetchFills:
-    """Fills of a market are missing, or one could not be assigned."""
+    """Fills of a market are missing. Not `always`: only when they still are after a moment."""
 
     market: int
+    always: bool = False
 
 
 Request = Submit | Cancel | Ask | FetchFills
@@ -135,7 +136,13 @@ class LiveVenue:
         self._requests.append(Ask(known.order, known.venue_id))
 
     def fetch_fills(self, market: int) -> None:
-        self._requests.append(FetchFills(market))
+        self._requests.append(FetchFills(market, always=True))
+
+    def lacks_fills(self, market: int) -> bool:
+        """Whether fills were told of that have not come, or came that no order explains."""
+        if any(fill.market == market for fill, _, _ in self._unclaimed):
+            return True
+        return any(k.lacks_fills and k.order.market == market for k in self.orders.values())
 
     def take_requests(self) -> tuple[Request, ...]:
         """What is to be sent, in order, once the journal holds it."""
@@ -186,9 +193,8 @@ class LiveVenue:
 
     def ask_missing_fills(self) -> None:
         """Again, for what was told and has not come."""
-        lacking = {k.order.market for k in self.orders.values() if k.lacks_fills}
-        lacking |= {fill.market for fill, _, _ in self._unclaimed}
-        self._requests += [FetchFills(market) for market in sorted(lacking)]
+        lacking = (m for m in range(len(self.instruments)) if self.lacks_fills(m))
+        self._requests += [FetchFills(market, always=True) for market in lacking]
 
     def give_up_unclaimed(self, now_ns: int) -> int:
         """Fills that no order of ours explains were somebody else's: lots are on the account all the same."""
