@@ -51,11 +51,14 @@ class Exchange:
     def __init__(self, world: World, deposit: Decimal) -> None:
         self.world = world
         leverages = [min(DEFAULT_LEVERAGE, i.max_leverage) for i in world.instruments]
-        self.account = Account(world, [Terms(leverage) for leverage in leverages], world.now_ns() // NS_PER_MS)
+        self.account = Account(
+            world, [Terms(leverage) for leverage in leverages], world.now_ns() // NS_PER_MS
+        )
         self.orders: Table[VenueOrder] = Table()
         self.conditionals = Conditionals(self)
         self.listeners: list[Callable[[Json], None]] = []
         self.order_ids = count(8_000_000_001)
+        self.client_ids = (f"web_{n:012d}" for n in count(1))  # for orders that come without one
         self._trade_ids = count(500_000_001)
         self._transaction_ids = count(900_000_001)
         self._kernel: dict[str, VenueOrder] = {}
@@ -424,4 +427,3 @@ class Exchange:
                 rate, mark = self._last_rate[market]
                 self.account.fundings.append(Funding(market, rate, mark, before_ns // NS_PER_MS))
         self._last_rate = [(float(h["funding_rate"]), float(h["mark"])) for h in heads]
-

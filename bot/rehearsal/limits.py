@@ -69,7 +69,10 @@ class Limits:
 
     def spend_orders(self, orders: int) -> None:
         now_ns = self._now_ns()
-        windows = ((self.orders_10s, ORDERS_10S, "10 SECOND"), (self.orders_minute, ORDERS_MINUTE, "1 MINUTE"))
+        windows = (
+            (self.orders_10s, ORDERS_10S, "10 SECOND"),
+            (self.orders_minute, ORDERS_MINUTE, "1 MINUTE"),
+        )
         for window, most, span in windows:
             if window.add(orders, now_ns) > most:
                 raise TooMany(-1015, most, span, status=429, retry_after_s=window.left_s(now_ns))

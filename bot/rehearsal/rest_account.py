@@ -67,9 +67,7 @@ def _asset(ex: Exchange) -> Json:
     account = ex.account
     markets = [m for m in account.markets() if _busy(ex, m)]
     held = sum(account.position_margin_e8(m) for m in markets)
-    both = sum(
-        account.margin_e8(m, *account.order_values_e8(m, ex.orders.open(m))) for m in markets
-    )
+    both = sum(account.margin_e8(m, *account.order_values_e8(m, ex.orders.open(m))) for m in markets)
     unrealised = sum(account.unrealised_e8(m) for m in markets)
     free = max(0, ex.available_e8())
     wallet = account.wallet_e8()

@@ -73,6 +73,11 @@ def _limit(what: str, interval: str, number: int, most: int) -> Json:
     return {"rateLimitType": what, "interval": interval, "intervalNum": number, "limit": most}
 
 
+def depth_weight(params: Params) -> int:
+    limit = params.whole("limit", 500)
+    return next((weight for most, weight in ((50, 2), (100, 5), (500, 10)) if limit <= most), 20)
+
+
 def depth(ex: Exchange, params: Params) -> Json:
     limit = params.whole("limit", 500)
     if limit not in DEPTHS:
@@ -129,9 +134,7 @@ def funding_rate(ex: Exchange, params: Params) -> list[Json]:
     """Settlements since the doors opened."""
     from_ms, to_ms = params.span_ms()
     asked = ex.market(params["symbol"]) if "symbol" in params else None
-    found = [
-        f for f in ex.account.fundings if asked in (None, f.market) and from_ms <= f.time_ms <= to_ms
-    ]
+    found = [f for f in ex.account.fundings if asked in (None, f.market) and from_ms <= f.time_ms <= to_ms]
     limit = params.limit(100, 1000)
     return [
         {

@@ -18,8 +18,9 @@ _RESULT_AT_ONCE = ("IOC", "FOK")
 def new_order(ex: Exchange, params: Params) -> Json:
     """Answers as of the acceptance, unless RESULT was asked for what never rests."""
     market = ex.market(params["symbol"])
-    new_id = f"web_{next(ex.order_ids)}"
-    wanted = wanted_order(params, market, ex.world.instruments[market], ex.account.mark(market), new_id)
+    wanted = wanted_order(
+        params, market, ex.world.instruments[market], ex.account.mark(market), next(ex.client_ids)
+    )
     order = ex.place(wanted)
     answer = _told(ex, order)
     result = params.text("newOrderRespType", "ACK") == "RESULT"
@@ -122,8 +123,7 @@ def count_down(ex: Exchange, params: Params) -> Json:
 
 def new_algo(ex: Exchange, params: Params) -> Json:
     market = ex.market(params["symbol"])
-    new_id = f"web_{next(ex.order_ids)}"
-    wanted = wanted_conditional(params, market, ex.world.instruments[market], new_id)
+    wanted = wanted_conditional(params, market, ex.world.instruments[market], next(ex.client_ids))
     return _told_algo(ex, ex.conditionals.place(wanted))
 
 
@@ -177,4 +177,3 @@ def _told(ex: Exchange, order: VenueOrder) -> Json:
 
 def _told_algo(ex: Exchange, algo: AlgoOrder) -> Json:
     return algo_json(algo, ex.world.instruments[algo.market])
-

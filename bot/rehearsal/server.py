@@ -17,6 +17,7 @@ from aiohttp import web
 
 from bot.core.units import NS_PER_MS
 from bot.rehearsal import rest_account, rest_market, rest_trading
+from bot.rehearsal.control import add_control_routes
 from bot.rehearsal.errors import VenueError
 from bot.rehearsal.exchange import Exchange
 from bot.rehearsal.limits import Limits, TooMany
@@ -41,17 +42,24 @@ class Route:
     weight: int
     endpoint: Endpoint
     orders: int = 0  # it counts as so many
+    unnamed: int = 0  # weight without a symbol, where it differs
+
+    def weight_of(self, params: Params) -> int:
+        """The depth's goes by its limit."""
+        if self.endpoint is rest_market.depth:
+            return rest_market.depth_weight(params)
+        return self.unnamed if self.unnamed and "symbol" not in params else self.weight
 
 
 ROUTES = (
     Route("GET", "/fapi/v1/ping", OPEN, 1, rest_market.ping),
     Route("GET", "/fapi/v1/exchangeInfo", OPEN, 1, rest_market.exchange_info),
-    Route("GET", "/fapi/v1/depth", OPEN, 20, rest_market.depth),
-    Route("GET", "/fapi/v1/premiumIndex", OPEN, 1, rest_market.premium_index),
+    Route("GET", "/fapi/v1/depth", OPEN, 10, rest_market.depth),
+    Route("GET", "/fapi/v1/premiumIndex", OPEN, 1, rest_market.premium_index, unnamed=10),
     Route("GET", "/fapi/v1/openInterest", OPEN, 1, rest_market.open_interest),
     Route("GET", "/fapi/v1/fundingRate", OPEN, 1, rest_market.funding_rate),
     Route("GET", "/fapi/v1/fundingInfo", OPEN, 1, rest_market.funding_info),
-    Route("GET", "/fapi/v1/ticker/bookTicker", OPEN, 2, rest_market.book_ticker),
+    Route("GET", "/fapi/v1/ticker/bookTicker", OPEN, 2, rest_market.book_ticker, unnamed=5),
     Route("GET", "/fapi/v1/ticker/price", OPEN, 1, rest_market.ticker_price),
     Route("GET", "/fapi/v2/ticker/price", OPEN, 1, rest_market.ticker_price),
     Route("POST", "/fapi/v1/order", SIGNED, 0, rest_trading.new_order, orders=1),
@@ -61,14 +69,14 @@ ROUTES = (
     Route("POST", "/fapi/v1/batchOrders", SIGNED, 5, rest_trading.batch_orders, orders=5),
     Route("DELETE", "/fapi/v1/batchOrders", SIGNED, 1, rest_trading.cancel_batch),
     Route("GET", "/fapi/v1/openOrder", SIGNED, 1, rest_trading.open_order),
-    Route("GET", "/fapi/v1/openOrders", SIGNED, 1, rest_trading.open_orders),
+    Route("GET", "/fapi/v1/openOrders", SIGNED, 1, rest_trading.open_orders, unnamed=40),
     Route("GET", "/fapi/v1/allOrders", SIGNED, 5, rest_trading.all_orders),
     Route("DELETE", "/fapi/v1/allOpenOrders", SIGNED, 1, rest_trading.cancel_all),
     Route("POST", "/fapi/v1/countdownCancelAll", SIGNED, 10, rest_trading.count_down),
     Route("POST", "/fapi/v1/algoOrder", SIGNED, 0, rest_trading.new_algo, orders=1),
     Route("DELETE", "/fapi/v1/algoOrder", SIGNED, 1, rest_trading.cancel_algo),
     Route("GET", "/fapi/v1/algoOrder", SIGNED, 1, rest_trading.get_algo),
-    Route("GET", "/fapi/v1/openAlgoOrders", SIGNED, 1, rest_trading.open_algos),
+    Route("GET", "/fapi/v1/openAlgoOrders", SIGNED, 1, rest_trading.open_algos, unnamed=40),
     Route("GET", "/fapi/v1/allAlgoOrders", SIGNED, 5, rest_trading.all_algos),
     Route("DELETE", "/fapi/v1/algoOpenOrders", SIGNED, 1, rest_trading.cancel_all_algos),
     Route("GET", "/fapi/v2/account", SIGNED, 5, rest_account.account_v2),
@@ -124,13 +132,15 @@ class Venue:
             await asyncio.sleep(FRAME_S)
 
 
-def build(venue: Venue) -> web.Application:
-    """The application; whoever serves market streams adds its routes to it."""
-    from bot.rehearsal.control import add_control_routes
-
+def build(venue: Venue, add_first: Callable[[web.Application], Any] | None = None) -> web.Application:
+    """The application. `add_first` may add routes, such as market streams, that go before equal ones here."""
     app = web.Application(client_max_size=_TOO_BIG, middlewares=[_user_sockets(venue)])
+    if add_first is not None:
+        add_first(app)
+    taken = {(route.method, route.resource and route.resource.canonical) for route in app.router.routes()}
     for route in (*ROUTES, *_own_routes(venue)):
-        app.router.add_route(route.method, route.path, _handler(venue, route))
+        if (route.method, route.path) not in taken:
+            app.router.add_route(route.method, route.path, _handler(venue, route))
     app.router.add_get("/private/ws", _private(venue, "listenKey", combined=False))
     app.router.add_get("/private/stream", _private(venue, "streams", combined=True))
     add_control_routes(app, venue)
@@ -290,7 +300,7 @@ class _Call:
         venue, route = self.venue, self.route
         headers: dict[str, str] = {}
         try:
-            venue.limits.spend(route.weight)
+            venue.limits.spend(route.weight_of(self.params))
             self._check_access()
             if route.orders:
                 venue.limits.spend_orders(route.orders)

@@ -58,7 +58,8 @@ class Guard(Protocol):
 class World:
     """Instruments, clock, books and flow. `speed` 0: market time moves by `step` only.
 
-    `instruments` are the markets of the rows; the markets of the first one's venue are served.
+    `instruments` are the markets of the rows; served are those of the first one's venue, or of
+    them only `symbols`.
     """
 
     def __init__(
@@ -70,8 +71,14 @@ class World:
         open_ns: int,
         speed: float = 1.0,
         settings: PaperSettings | None = None,
+        symbols: Sequence[str] = (),
     ) -> None:
-        served = [k for k, i in enumerate(instruments) if i.venue == instruments[0].venue]
+        first = instruments[0].venue
+        served = [
+            k
+            for k, i in enumerate(instruments)
+            if i.venue == first and (not symbols or i.symbol in symbols or i.key in symbols)
+        ]
         self.instruments = tuple(instruments[k] for k in served)
         _check(self.instruments)
         self.markets = {i.symbol: m for m, i in enumerate(self.instruments)}
@@ -190,7 +197,9 @@ class World:
                 books = grow(self.state.books, int(rows[at]["price"]))
                 self.state = self.state._replace(books=books)
             elif stop == Stop.BAD_ROW:
-                raise KernelError(f"the stream cannot be applied at its row {int(rows[at]['seq'])}: {rows[at]}")
+                raise KernelError(
+                    f"the stream cannot be applied at its row {int(rows[at]['seq'])}: {rows[at]}"
+                )
         self._tell_reports()
 
     def _tell_reports(self) -> None:
@@ -243,6 +252,10 @@ def _whole_messages(batches: Iterator[np.ndarray], places: np.ndarray) -> Iterat
 
 
 def _check(instruments: Sequence[Instrument]) -> None:
+    if not instruments:
+        raise BadInput(
+            "expected at least one market of the first venue of the tape; name others with --symbols"
+        )
     for instrument in instruments:
         if instrument.contract is not Contract.LINEAR or instrument.contract_size != 1:
             raise BadInput(
