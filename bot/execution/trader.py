@@ -350,11 +350,22 @@ class Trader:
             self._close(trade, now_ns)
 
     def _protect(self, trade: Trade, now_ns: int) -> None:
-        step = protector.next_step(trade.open_lots, trade.stop, self._desk.of(trade, OrderRole.STOP))
-        if step.failed:
+        rungs = protector.ladder(trade, self._desk.rules.trigger_by)
+        stops = self._desk.of(trade, OrderRole.STOP)
+        step = protector.next_step(trade.open_lots, rungs, stops)
+        since_ns = protector.lost_since_ns(stops)
+        if step.failed or (since_ns and now_ns - since_ns >= self._desk.rules.answer_ns):
             self._begin_exit(trade, ExitReason.UNPROTECTED, now_ns)
-        elif step.place:
-            self._desk.send(trade, OrderRole.STOP, trade.open_lots, now_ns, trigger=trade.stop)
+        elif step.place is not None:
+            wanted = step.place
+            self._desk.send(
+                trade,
+                OrderRole.STOP,
+                trade.open_lots,
+                now_ns,
+                trigger=wanted.trigger,
+                trigger_by=wanted.trigger_by,
+            )
         for ticket in step.drop:
             self._desk.cancel(ticket, now_ns)
 
@@ -423,6 +434,9 @@ class Trader:
         intent = trade.plan.intent
         if trade.stage is Stage.OPEN and intent.time_stop_ns > 0:
             yield trade.filled_ns + intent.time_stop_ns
+        lost_ns = protector.lost_since_ns(self._desk.of(trade, OrderRole.STOP))
+        if trade.stage is Stage.OPEN and lost_ns:
+            yield lost_ns + self._desk.rules.answer_ns
         if trade.stage is Stage.EXITING and trade.open_lots > self._desk.leaving_lots(trade):
             yield trade.retry_ns
         unasked = trade.entry_working and not self._desk.of(trade, OrderRole.ENTRY)[0].asked_ns
