@@ -21,6 +21,7 @@ from pydantic_settings.exceptions import SettingsError
 from pydantic_settings.sources import EnvSettingsSource
 
 from bot.app.durations import parse_duration_s
+from bot.core.alerts import AlertKind, Delivery
 from bot.core.enums import Mode
 from bot.core.errors import BadConfig
 
@@ -41,6 +42,8 @@ def _speed(value: object) -> object:
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Modes = Annotated[tuple[Mode, ...], NoDecode, BeforeValidator(_split)]
+UserIds = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split)]
+AlertKinds = Annotated[tuple[AlertKind, ...], NoDecode, BeforeValidator(_split)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Speed = Annotated[float, BeforeValidator(_speed)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -159,6 +162,43 @@ class StrategiesConfig(Group):
     """Horizons that decide: scalp (30 s), day (60 s), swing (300 s)."""
 
 
+class TelegramConfig(Group):
+    """Alerts and commands. The token comes from LOPSIDE_TELEGRAM_TOKEN or a file, never from here."""
+
+    token_file: Path | None = None
+    """File with the bot's token, readable by you alone."""
+    owners: UserIds = ()
+    """Numeric user ids that may do everything."""
+    operators: UserIds = ()
+    """Numeric user ids that may pause, resume, cancel and close."""
+    viewers: UserIds = ()
+    """Numeric user ids that may only look."""
+    chats: UserIds = ()
+    """Groups the bot speaks in; none: the private chats of those above."""
+    alerts_on: AlertKinds = ()
+    """Kinds of alerts with a sound, beside the defaults (docs/telegram.md)."""
+    alerts_silent: AlertKinds = ()
+    """Kinds of alerts without a sound."""
+    alerts_off: AlertKinds = ()
+    """Kinds of alerts that do not come; alarms always do."""
+    base_url: str = ""
+    """Another Bot API server than Telegram's own, as http://localhost:8081."""
+
+    @model_validator(mode="after")
+    def _each_kind_once(self) -> Self:
+        kinds = [*self.alerts_on, *self.alerts_silent, *self.alerts_off]
+        twice = sorted({kind.value for kind in kinds if kinds.count(kind) > 1})
+        if twice:
+            raise ValueError(f"an alert is on, silent or off, was several: {', '.join(twice)}")
+        return self
+
+    @property
+    def deliveries(self) -> dict[AlertKind, Delivery]:
+        """What differs from the defaults."""
+        chosen = (self.alerts_on, self.alerts_silent, self.alerts_off)
+        return {kind: how for kinds, how in zip(chosen, Delivery, strict=True) for kind in kinds}
+
+
 class LoggingConfig(Group):
     """The log file of a session: JSON lines, rotated, secrets blacked out."""
 
@@ -197,6 +237,7 @@ class Config(BaseSettings):
     paper: PaperConfig = PaperConfig()
     risk: RiskConfig = RiskConfig()
     strategies: StrategiesConfig = StrategiesConfig()
+    telegram: TelegramConfig = TelegramConfig()
     logging: LoggingConfig = LoggingConfig()
     storage: StorageConfig = StorageConfig()
 

@@ -11,7 +11,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,24 +19,30 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bot.app.config import Config
+from bot.app.faces import Faces
 from bot.app.header import session_header
 from bot.app.pacing import Split, run_paced
 from bot.app.plugins import Loaded, load_strategies
 from bot.app.recording import Recording, open_recording
 from bot.app.resuming import kept_state, restore_state
 from bot.app.sources import DemoSource, Source, open_tapes
-from bot.app.status import Status
 from bot.app.status_of import StatusMaker
 from bot.app.wiring import Wired, wire
 from bot.core.clock import SystemClock, monotonic_ns
+from bot.core.commands import Answer, Command
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.engine import checkpoint
-from bot.engine.inbox import Numbering
+from bot.engine.command_rows import command_row
+from bot.engine.inbox import Asked, Inbox, Numbering
 from bot.engine.kernel import Ctl
+from bot.engine.obeying import misdirected
+from bot.engine.scheduler import PacedClock
 from bot.market.events import Kind, empty_rows
 from bot.market.synthetic import scenario as named_scenario
 from bot.market.tape import TapeHeader, open_tape
+from bot.operate.operator import Operator
+from bot.operate.status import Status
 from bot.signals.learning.frozen import Keys
 from bot.signals.registry import card_names
 from bot.store.chronicle import Chronicle
@@ -142,6 +148,7 @@ class _Running:
     wired: Wired = field(init=False)
     status: StatusMaker | None = field(init=False)
     journal: StoreJournal = field(init=False)
+    faces: Faces = field(init=False)
     chronicle: Chronicle | None = None  # from the first row on
     recording: Recording | None = None
     numbering: Numbering | None = None  # None: the source's own numbers are kept
@@ -173,7 +180,15 @@ class _Running:
     def _begin(self) -> None:
         """Build the engine, continue what an earlier run left, and open the recording."""
         options = self.options
-        self.journal = StoreJournal(self.database, self.run_id)
+        self.faces = Faces(
+            options.config.telegram if options.speed > 0 else None,
+            self.database.path.parent,
+            self.source.instruments,
+            self.clock,
+            self._warn,
+        )
+        self.faces.restore(self.database.state("faces"))
+        self.journal = StoreJournal(self.database, self.run_id, self.faces)
         self.wired = wire(
             options.config,
             self.source.instruments,
@@ -185,6 +200,7 @@ class _Running:
         )
         if self.wired.trading is not None:
             restore_state(options, self.source, self.wired.trading, self.earlier)
+            self.wired.engine.accepting = not (options.kind == "paper" and self.earlier.get("paused", False))
         self.status = (
             None
             if options.on_status is None
@@ -201,6 +217,8 @@ class _Running:
                     self._apply,
                     lambda: self.wired.engine.in_message,
                     self.stop.is_set,
+                    answer=self.wired.engine.answers.pop,
+                    serve=self._serve,
                     speed=self.options.speed,
                     clock=self.clock,
                     own_timers=self.source.own_timers,
@@ -213,6 +231,24 @@ class _Running:
             self._apply(rows if self.numbering is None else self.numbering.rows(rows))
             if self.stop.is_set():
                 return
+
+    def _serve(self, inbox: Inbox, clock: PacedClock) -> AbstractAsyncContextManager[None]:
+        """Take commands from other processes and from Telegram while the session runs."""
+        instruments = self.source.instruments
+
+        async def obey(command: Command) -> Answer:
+            refused = misdirected(command, instruments)
+            if refused is not None:
+                return refused
+            asked = Asked(command_row(command, instruments, clock.now_ns()), asyncio.Future())
+            await inbox.put(asked)
+            return await asked.answer
+
+        def audit(what: str, detail: Mapping[str, Any]) -> None:
+            self.journal.audit(self.wired.engine.now_ns, what, detail)
+
+        look = StatusMaker(self.options, self.source, self.wired, self.journal.tally).make
+        return self.faces.open(Operator(look, obey, audit, self.clock))
 
     def _batches(self) -> Iterator[np.ndarray]:
         """The source's rows, behind a gap in every market where an earlier run goes on."""
@@ -258,7 +294,11 @@ class _Running:
     def _event(self, now_ns: int, what: str, detail: Mapping[str, Any], *, warn: bool = False) -> None:
         """Something about the run itself: an audit row, and a warning when a person should know."""
         self.journal.audit(now_ns, what, detail)
-        if warn and self.options.on_warning is not None:
+        if warn:
+            self._warn(what, detail)
+
+    def _warn(self, what: str, detail: Mapping[str, Any]) -> None:
+        if self.options.on_warning is not None:
             self.options.on_warning(what, detail)
 
     @property
@@ -267,8 +307,11 @@ class _Running:
 
     def _on_tick(self, due_ns: int) -> None:
         """After the readings of every 10 s: what changed to the journal, all of it to the readings' file."""
-        engine = self.wired.engine
+        engine, trading = self.wired.engine, self.wired.trading
         now_ns, signals = engine.now_ns, engine.state.signals
+        if trading is not None:
+            coins = {i.settle for i in self.source.instruments}
+            self.faces.tick(now_ns, {coin: trading.venue.equity_e8(coin) for coin in coins})
         if self.chronicle is not None:
             self.chronicle.tick(now_ns, engine.state.heads, signals)
         if self.recording is not None:
@@ -319,7 +362,9 @@ class _Running:
             self.chronicle.before_commit(self.wired.engine.now_ns, self.wired.engine.state.signals)
         if self.options.kind == "paper":
             state = kept_state(self.source, self.wired.trading)
+            state["paused"] = not self.wired.engine.accepting
             self.journal.keep("session", state, self.wired.engine.now_ns)
+            self.journal.keep("faces", self.faces.kept(), self.wired.engine.now_ns)
         self.journal.commit()
 
     def _keep_learned(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from rich.table import Table
 
 from bot.app.durations import format_duration
-from bot.cli.live_view import clock
+from bot.operate.words import clock
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from bot.cli.output import tell
+from bot.operate.words import amount, clock
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from bot.app.status import MarketStatus, Status, TradeStatus
+    from bot.operate.status import MarketStatus, Status, TradeStatus
 
 OnStatus = Callable[["Status"], None]
 
@@ -84,13 +85,6 @@ def line(status: Status) -> str:
     return " | ".join(parts)
 
 
-def amount(value_e8: int, *, sign: bool = False) -> str:
-    """Money for people: two digits above 1, more below."""
-    value = value_e8 / 1e8
-    digits = 2 if abs(value) >= 1 or value_e8 == 0 else 6
-    return f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
-
-
 def render(status: Status, width: int = WIDE) -> RenderableType:
     """The whole screen, for a terminal of so many columns."""
     from rich.console import Group
@@ -128,15 +122,6 @@ def _head(status: Status) -> RenderableType:
     if not status.accepting:
         text.append("  no new entries", style="bold red")
     return text
-
-
-def clock(now_ns: int) -> str:
-    """UTC to the second."""
-    from datetime import UTC, datetime
-
-    if not now_ns:
-        return "no data yet"
-    return datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _markets(status: Status, width: int) -> RenderableType:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from bot.app.durations import format_duration
-from bot.cli.live_view import amount, clock
+from bot.operate.words import amount, clock
 
 if TYPE_CHECKING:
     from rich.console import Console

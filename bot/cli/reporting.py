@@ -100,7 +100,7 @@ def session_database(config: Config) -> Database:
 
 
 def _show_session(entry: dict[str, Any], details: bool) -> None:
-    from bot.cli.live_view import amount
+    from bot.operate.words import amount
 
     running = f"running (process {entry['process']})" if entry["running"] else entry["state"]
     money = ", ".join(f"{amount(m['equity_e8'])} {m['coin']}" for m in entry["equity"])

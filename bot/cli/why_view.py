@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.cli.live_view import amount, clock
 from bot.core.enums import Liquidity, RejectReason, ReportKind
+from bot.operate.words import amount, clock
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,7 @@ with the process, which is why live trading commits before it sends.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from bot.core.messages import Denied, Fill, Intent, Order, Plan, Report
 from bot.store import schema
@@ -23,6 +23,20 @@ FLUSH_ROWS = 20_000
 _PROMOTED = tuple(name for name in schema.TRADES if name not in ("run", "figures"))
 
 
+class Listener(Protocol):
+    """Hears of what people may want to know, as it is journaled; `denied` with its count of repeats."""
+
+    def trade(self, row: Mapping[str, Any]) -> None: ...
+
+    def denied(self, denied: Denied, count: int) -> None: ...
+
+    def audit(self, now_ns: int, what: str, detail: Mapping[str, Any]) -> None: ...
+
+    def transition(
+        self, now_ns: int, machine: str, subject: str, old: str, new: str, detail: Mapping[str, Any]
+    ) -> None: ...
+
+
 class StoreJournal:
     """`bot.core.protocols.Journal` over a session's database, for one run.
 
@@ -31,7 +45,7 @@ class StoreJournal:
     reason, nothing approved in between, within the hour) are one row with a count.
     """
 
-    def __init__(self, database: Database, run: int) -> None:
+    def __init__(self, database: Database, run: int, listener: Listener | None = None) -> None:
         self._database = database
         self._run = run
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _INSERTS}
@@ -44,6 +58,7 @@ class StoreJournal:
         self._flushes = True
         self.commits = 0
         self.tally = Tally()
+        self._listener = listener
         self._earlier = {
             row["id"]: row["run"]
             for row in database.query(
@@ -74,6 +89,8 @@ class StoreJournal:
     def denied(self, denied: Denied) -> None:
         count = self._refusals.add(denied)
         self.tally.denied(denied, count)
+        if self._listener is not None:
+            self._listener.denied(denied, count)
         if count == 1:
             self._hold()
 
@@ -147,6 +164,8 @@ class StoreJournal:
         run = self._earlier.get(key, self._run)
         self._trades[key] = (run, *(row.get(name) for name in _PROMOTED), encode(rest))
         self.tally.trade(row)
+        if self._listener is not None:
+            self._listener.trade(row)
         self._hold()
 
     def readings(self, now_ns: int, symbol: str, cause: str, figures: Mapping[str, float]) -> None:
@@ -157,12 +176,16 @@ class StoreJournal:
     ) -> None:
         """A state machine's step: book trust, protection, the bot itself."""
         self._add("transitions", (self._run, now_ns, machine, subject, old, new, encode(detail)))
+        if self._listener is not None:
+            self._listener.transition(now_ns, machine, subject, old, new, detail)
 
     def equity(self, now_ns: int, coin: str, wallet_e8: int, equity_e8: int) -> None:
         self._add("equity", (self._run, now_ns, coin, wallet_e8, equity_e8))
 
     def audit(self, now_ns: int, what: str, detail: Mapping[str, Any]) -> None:
         self._add("audit", (self._run, now_ns, what, encode(detail)))
+        if self._listener is not None:
+            self._listener.audit(now_ns, what, detail)
 
     def wall(self, row: Mapping[str, Any]) -> None:
         """Keep the latest of a wall, by its `market` and `id`; what has no column goes into `figures`."""

@@ -1,0 +1,143 @@
+"""Turns what the journal is told into alerts: what is worth a person's attention, and in which words.
+
+It listens to the same rows that are stored, so chat and database never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from bot.core.alerts import Alert, AlertKind
+from bot.core.enums import Stage
+from bot.core.messages import Denied
+from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.market.instruments import Instrument
+from bot.operate.words import amount
+
+UNPROTECTED_ALARM_NS = 3 * NS_PER_S
+"""The most that a position may be without a proven stop (architecture: Protector)."""
+
+_ALARMS = {
+    "halt": (AlertKind.BREAKER, "HALTED: the drawdown limit was reached, everything is being closed"),
+    "position_gone": (AlertKind.PROTECTION, "the venue holds a position no more and never said why"),
+    "reconciled": (AlertKind.PROTECTION, "after a restart the venue's position was taken over"),
+    "stray_report": (AlertKind.PROTECTION, "the venue reported about an order that is not ours"),
+}
+_QUIET_COMMANDS = ("proposed",)  # a preview is no deed
+
+
+class Alerting:
+    """`post` takes every alert; prices and quantities are said in the venue's decimals."""
+
+    def __init__(self, instruments: Sequence[Instrument], post: Callable[[Alert], None]) -> None:
+        self._instruments = {i.symbol: i for i in instruments}
+        self._post = post
+        self._stages: dict[str, str] = {}
+
+    def trade(self, row: Mapping[str, Any]) -> None:
+        """A trade's latest row: entry, exit, and a position that was long without a stop."""
+        before = self._stages.get(row["id"], "")
+        self._stages[row["id"]] = row["stage"]
+        now_ns = row["closed_ns"] or row["filled_ns"] or row["opened_ns"]
+        if row["stage"] == Stage.OPEN and before != Stage.OPEN:
+            self._say(AlertKind.ENTRY, now_ns, self._entered(row), row["symbol"])
+        if row["stage"] == Stage.CLOSED and before != Stage.CLOSED:
+            del self._stages[row["id"]]
+            if row["filled_lots"]:
+                kind = AlertKind.STOP if row["reason"] == "stop" else AlertKind.EXIT
+                self._say(kind, now_ns, self._left(row), row["symbol"])
+            self._unprotected(row, now_ns)
+
+    def denied(self, denied: Denied, count: int) -> None:
+        intent = denied.intent
+        side = "long" if intent.side > 0 else "short"
+        figures = f"{denied.value:.4g} against {denied.limit:.4g}"
+        words = f"refused {side} {intent.symbol}: {denied.reason.value}, {figures}"
+        times = f" ({count} times)" if count > 1 else ""
+        key = f"refusal {intent.symbol} {intent.strategy} {intent.mode} {int(intent.side)} {denied.reason}"
+        text = f"{words}{times}\n{intent.strategy} {intent.mode.value}: {intent.reason}"
+        self._post(Alert(AlertKind.REFUSAL, intent.now_ns, text, intent.symbol, key))
+
+    def audit(self, now_ns: int, what: str, detail: Mapping[str, Any]) -> None:
+        known = _ALARMS.get(what)
+        if known is not None:
+            kind, words = known
+            self._say(kind, now_ns, f"{words}\n{_figures(detail)}", key=f"{what} {_figures(detail)}")
+        elif what == "strategy_disabled":
+            words = f"strategy {detail['strategy']} raised and is off; its positions are managed on"
+            self._say(AlertKind.STRATEGY, now_ns, f"{words}\n{detail['error']}")
+        elif what == "command" and not any(name in detail for name in _QUIET_COMMANDS):
+            done = "done" if detail.get("done") else "refused"
+            asked = f"{detail['verb']} {detail['subject']}".strip()
+            self._say(
+                AlertKind.COMMAND, now_ns, f"{asked} by {detail['by']}: {done}\n{detail.get('answer', '')}"
+            )
+
+    def transition(
+        self, now_ns: int, machine: str, subject: str, old: str, new: str, detail: Mapping[str, Any]
+    ) -> None:
+        """A step of trust, of a composite or of a zone."""
+        kind = {"trust": AlertKind.TRUST, "composite": AlertKind.TRANSITION, "zone": AlertKind.ZONE}.get(
+            machine
+        )
+        if kind is not None:
+            why = _figures(detail)
+            text = f"{subject}: {machine} {old or 'unknown'} → {new}" + (f"\n{why}" if why else "")
+            self._say(kind, now_ns, text, key=f"{machine} {subject}")
+
+    def _say(self, kind: AlertKind, now_ns: int, text: str, symbol: str = "", key: str = "") -> None:
+        self._post(Alert(kind, now_ns, text.rstrip("\n"), symbol, key))
+
+    def _entered(self, row: Mapping[str, Any]) -> str:
+        quantity, price = self._quantity(row, "open_lots"), self._price(row, "entry_price")
+        stop, risk = self._price(row, "stop"), _money(row["risk_e8"], row["coin"])
+        exploring = ", exploring" if row["explore"] else ""
+        return (
+            f"{_side(row)} {quantity} {row['symbol']} at {price}\n"
+            f"{row['strategy']} {row['mode']}{exploring}; stop {stop}, risk {risk}\n"
+            f"id {row['id']}"
+        )
+
+    def _left(self, row: Mapping[str, Any]) -> str:
+        worth = f"{_money(row['net_e8'], row['coin'], sign=True)} after fees"
+        prices = f"{self._price(row, 'entry_price')} → {self._price(row, 'exit_price')}"
+        exploring = ", exploring" if row["explore"] else ""
+        held = f"{row['hold_ns'] / NS_PER_S:.0f} s"
+        reached = f"best {row['best_bps']:+.1f}, worst {row['worst_bps']:+.1f} bp"
+        return (
+            f"closed {_side(row)} {self._quantity(row, 'filled_lots')} {row['symbol']}: {worth}\n"
+            f"{prices}, {row['reason']}, held {held}; {reached}\n"
+            f"{row['strategy']} {row['mode']}{exploring}; id {row['id']}"
+        )
+
+    def _unprotected(self, row: Mapping[str, Any], now_ns: int) -> None:
+        longest_ns = row["unprotected_max_ns"] or 0
+        if longest_ns > UNPROTECTED_ALARM_NS:
+            text = (
+                f"{row['symbol']} was {longest_ns / NS_PER_MS:.0f} ms without a proven stop\n"
+                f"allowed are {UNPROTECTED_ALARM_NS / NS_PER_S:.0f} s; id {row['id']}"
+            )
+            self._say(AlertKind.PROTECTION, now_ns, text, row["symbol"])
+
+    def _price(self, row: Mapping[str, Any], name: str) -> str:
+        tick = self._instruments[row["symbol"]].tick
+        ticks = row[name] or 0
+        exact = Decimal(ticks) * tick if isinstance(ticks, int) else Decimal(repr(float(ticks))) * tick
+        return f"{exact.quantize(tick):f}" if ticks else "unknown"
+
+    def _quantity(self, row: Mapping[str, Any], name: str) -> str:
+        return f"{row[name] * self._instruments[row['symbol']].lot:f}"
+
+
+def _side(row: Mapping[str, Any]) -> str:
+    return "long" if row["side"] > 0 else "short"
+
+
+def _money(value_e8: int, coin: str, *, sign: bool = False) -> str:
+    return f"{amount(value_e8, sign=sign)} {coin}"
+
+
+def _figures(detail: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in detail.items())

@@ -1,0 +1,19 @@
+"""How money and time are written for people, the same in every face."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def amount(value_e8: int, *, sign: bool = False) -> str:
+    """Money for people: two digits above 1, more below."""
+    value = value_e8 / 1e8
+    digits = 2 if abs(value) >= 1 or value_e8 == 0 else 6
+    return f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
+
+
+def clock(now_ns: int) -> str:
+    """UTC to the second."""
+    if not now_ns:
+        return "no data yet"
+    return datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

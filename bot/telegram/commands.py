@@ -1,0 +1,276 @@
+"""Every command that Telegram understands, as a table: name, arguments, role, what it does.
+
+The reference (docs/telegram.md) is made from it. Looking needs the role of a
+viewer; what the bot is told to do goes through the façade, which judges the
+role itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bot
+from bot.core.alerts import KINDS, Delivery
+from bot.core.clock import Clock
+from bot.core.commands import Answer, Verb
+from bot.core.errors import BadInput
+from bot.core.units import NS_PER_DAY, NS_PER_S
+from bot.operate.authority import Actor, Role
+from bot.operate.confirming import Proposal
+from bot.operate.operator import Operator
+from bot.operate.outbox import Outbox
+from bot.store.database import Database
+from bot.store.report import build_report
+from bot.store.why import explain
+from bot.telegram import texts
+from bot.telegram.message import Message
+
+SPANS = {"day": 1, "week": 7, "month": 30}
+MOST_TRADES = 20
+LONGEST_MUTE_H = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person sent: the command's words behind its name."""
+
+    actor: Actor
+    words: tuple[str, ...]
+
+    def word(self, k: int = 0) -> str:
+        return self.words[k] if k < len(self.words) else ""
+
+    @property
+    def symbol(self) -> str:
+        return self.word().upper()
+
+
+Reply = Message | Proposal | Path
+"""A text; a proposal with buttons; a file."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """What commands work with. `folder` is the session's; it is read in a thread of its own."""
+
+    operator: Operator
+    outbox: Outbox
+    folder: Path
+    clock: Clock
+    figures: Callable[[], dict[str, Any]] = dict  # of the channel itself, for /health
+
+    def now(self) -> texts.Status:
+        return self.operator.look()
+
+    async def read(self, of: Callable[[Database], Any]) -> Any:
+        def work() -> Any:
+            with Database.read(self.folder) as database:
+                return of(database)
+
+        return await asyncio.to_thread(work)
+
+    async def tell(self, request: Request, verb: Verb, subject: str = "") -> Reply:
+        told = await self.operator.ask(request.actor, verb, subject)
+        return told if isinstance(told, Proposal) else answered(told)
+
+
+def answered(answer: Answer) -> Message:
+    return Message("Done" if answer.done else "Not done", (answer.text,))
+
+
+Deed = Callable[[Desk, Request], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One command; `arguments` as a person would read them."""
+
+    name: str
+    about: str
+    deed: Deed
+    arguments: str = ""
+    role: Role = Role.VIEWER
+
+
+def _of_status(make: Callable[[texts.Status], Message]) -> Deed:
+    async def deed(desk: Desk, request: Request) -> Reply:
+        return make(desk.now())
+
+    return deed
+
+
+def _of_symbol(make: Callable[[texts.Status, str], Message]) -> Deed:
+    async def deed(desk: Desk, request: Request) -> Reply:
+        now = desk.now()
+        known = [market.symbol for market in now.markets]
+        if request.symbol and request.symbol not in known:
+            raise BadInput(f"expected one of {', '.join(known)}, was {request.symbol}")
+        return make(now, request.symbol)
+
+    return deed
+
+
+def _verb(verb: Verb) -> Deed:
+    async def deed(desk: Desk, request: Request) -> Reply:
+        return await desk.tell(request, verb, request.symbol)
+
+    return deed
+
+
+async def _help(desk: Desk, request: Request) -> Reply:
+    lines = [
+        f"/{c.name} {c.arguments}".rstrip() + f": {c.about}" for c in COMMANDS if request.actor.role >= c.role
+    ]
+    return Message("Commands", tuple(lines))
+
+
+async def _health(desk: Desk, request: Request) -> Reply:
+    return texts.health(desk.now(), desk.figures())
+
+
+async def _version(desk: Desk, request: Request) -> Reply:
+    return Message(f"lopside {bot.__version__}")
+
+
+async def _report(desk: Desk, request: Request) -> Reply:
+    return texts.report(await desk.read(lambda database: build_report(database).to_json()))
+
+
+async def _pnl(desk: Desk, request: Request) -> Reply:
+    span = request.word().lower() or "day"
+    if span not in SPANS:
+        raise BadInput(f"expected {', '.join(SPANS)}, was {span}")
+    made = await desk.read(lambda database: build_report(database).to_json())
+    return texts.pnl(made, desk.now().now_ns - SPANS[span] * NS_PER_DAY, span)
+
+
+async def _trades(desk: Desk, request: Request) -> Reply:
+    most = _whole(request.word() or "5", 1, MOST_TRADES)
+    return texts.trades(await desk.read(lambda database: build_report(database).to_json()), most)
+
+
+async def _why(desk: Desk, request: Request) -> Reply:
+    if not request.word():
+        return texts.refusals(desk.now())
+    chain = await desk.read(lambda database: explain(database, request.word()))
+    return texts.chain(chain)
+
+
+async def _csv(desk: Desk, request: Request) -> Reply:
+    from bot.store.trades_csv import write_trades
+
+    path = desk.folder / "trades.csv"
+    await desk.read(lambda database: write_trades(build_report(database).trades, path))
+    return path
+
+
+async def _backup(desk: Desk, request: Request) -> Reply:
+    path = desk.folder / "backup.db"
+    await desk.read(lambda database: database.backup(path))
+    return path
+
+
+async def _mute(desk: Desk, request: Request) -> Reply:
+    hours = _whole(request.word() or "1", 1, LONGEST_MUTE_H)
+    desk.outbox.muted_until_ns = desk.now().now_ns + hours * 3600 * NS_PER_S
+    return Message(f"Muted for {hours} h", ("alarms still come through",))
+
+
+async def _unmute(desk: Desk, request: Request) -> Reply:
+    desk.outbox.muted_until_ns = 0
+    return Message("Alerts are on again", (f"{desk.outbox.muted} were held back",))
+
+
+async def _settings(desk: Desk, request: Request) -> Reply:
+    rows = [(kind.value, desk.outbox.delivery(kind).value) for kind in KINDS]
+    until = desk.outbox.muted_until_ns
+    muted = until > desk.now().now_ns
+    lines = (f"muted until {texts.clock(until)}",) if muted else ("change them in the configuration",)
+    return Message("Alerts", lines, (("kind", "delivery"), *rows))
+
+
+async def _confirm(desk: Desk, request: Request) -> Reply:
+    return answered(await desk.operator.confirm(request.actor, request.word()))
+
+
+COMMANDS: Sequence[Spoken] = (
+    Spoken("status", "the bot at a glance", _of_status(texts.status)),
+    Spoken("positions", "open trades", _of_status(texts.positions)),
+    Spoken("balance", "wallet and equity by coin", _of_status(texts.balance)),
+    Spoken("pnl", "what was earned in the last day, week or month", _pnl, "[day|week|month]"),
+    Spoken("trades", "the last closed trades", _trades, "[how many]"),
+    Spoken("bias", "the verdicts of the modes, a market", _of_symbol(texts.bias), "[symbol]"),
+    Spoken("signals", "the same as /bias", _of_symbol(texts.bias), "[symbol]"),
+    Spoken("walls", "walls that stand", _of_symbol(texts.walls), "[symbol]"),
+    Spoken("trust", "how far each book may be believed", _of_symbol(texts.trust), "[symbol]"),
+    Spoken("why", "the chain behind an id; without one the last refusals", _why, "[id]"),
+    Spoken("performance", "results by strategy", _report),
+    Spoken("report", "the session's report", _report),
+    Spoken("health", "data, speed, and this channel", _health),
+    Spoken("settings", "which alerts come, and how", _settings),
+    Spoken("mute", "hold alerts back; alarms still come", _mute, "[hours]", Role.OPERATOR),
+    Spoken("unmute", "alerts again", _unmute, "", Role.OPERATOR),
+    Spoken("pause", "no new entries", _verb(Verb.PAUSE), "", Role.OPERATOR),
+    Spoken("resume", "entries again", _verb(Verb.RESUME), "", Role.OPERATOR),
+    Spoken("cancel", "take back entries that wait", _verb(Verb.CANCEL), "[symbol]", Role.OPERATOR),
+    Spoken("close", "close the trade of a symbol (asks first)", _verb(Verb.CLOSE), "symbol", Role.OPERATOR),
+    Spoken("flatten", "close everything and pause (asks first)", _verb(Verb.FLATTEN), "", Role.OPERATOR),
+    Spoken("panic", "the same as /flatten", _verb(Verb.FLATTEN), "", Role.OPERATOR),
+    Spoken("confirm", "do what a code was shown for", _confirm, "code", Role.OPERATOR),
+    Spoken("csv", "all trades as a file", _csv, "", Role.OWNER),
+    Spoken("backup", "the session's database as a file", _backup, "", Role.OWNER),
+    Spoken("version", "which version this is", _version),
+    Spoken("help", "this list", _help),
+)
+BY_NAME = {command.name: command for command in COMMANDS}
+
+
+async def obey(desk: Desk, actor: Actor, text: str) -> Reply:
+    """Carry out one line a person sent. Never raises what a person caused."""
+    name, *words = text.split()
+    command = BY_NAME.get(name.lstrip("/").split("@")[0].lower())
+    if command is None:
+        return Message(f"Unknown: {name[:40]}", ("see /help",))
+    if actor.role < command.role:
+        return Message("Not allowed", (f"/{command.name} needs the role {command.role.name.lower()}",))
+    try:
+        return await command.deed(desk, Request(actor, tuple(words)))
+    except BadInput as error:
+        return Message(f"/{command.name}", (str(error),))
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise BadInput(f"expected a number from {least} to {most}, was {text[:20]}")
+    return int(text)
+
+
+def reference() -> str:
+    """The page docs/telegram.md."""
+    spoken = "\n".join(
+        f"| `/{c.name}{' ' + c.arguments if c.arguments else ''}` | {c.role.name.lower()} | {c.about} |"
+        for c in COMMANDS
+    ).replace("day|week|month", "day, week, month")
+    words = {Delivery.ON: "with a sound", Delivery.SILENT: "silent", Delivery.OFF: "off"}
+    kinds = "\n".join(
+        f"| `{kind.value}` | {known.urgency.name.lower()} | {words[known.default]} | {known.about} |"
+        for kind, known in KINDS.items()
+    )
+    return (
+        "# Telegram\n\nMade by `python -m bot.telegram.commands`; a test keeps it true.\n\n"
+        "## Commands\n\n| command | role | does |\n|---|---|---|\n"
+        f"{spoken}\n\n"
+        "What moves money is shown first and done only when its button is pressed, or its code sent with\n"
+        "`/confirm`, within a minute. Every command leaves an audit row.\n\n"
+        "## Alerts\n\n| kind | urgency | by default | when |\n|---|---|---|---|\n"
+        f"{kinds}\n\n"
+        "An alarm is never muted, silenced or dropped. Others are set by `telegram.alerts`.\n"
+    )
+
+
+if __name__ == "__main__":
+    print(reference(), end="")  # noqa: T201

@@ -1,0 +1,266 @@
+"""Telegram in the engine's event loop: long polling in, the outbox out. Trading never waits for it.
+
+python-telegram-bot does the protocol. Errors of the network are waited out
+with growing pauses; a wrong token ends the service with one clear warning.
+Updates are handled at most once, one after the other; strangers get no answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from telegram import Bot, CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram import Message as Sent
+from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
+from telegram.ext import Application, ApplicationBuilder, ContextTypes, TypeHandler
+
+from bot.core.alerts import Delivery
+from bot.core.clock import Clock
+from bot.core.units import NS_PER_S
+from bot.operate.authority import Actor
+from bot.operate.confirming import Proposal
+from bot.operate.outbox import Post
+from bot.telegram.commands import Desk, Reply, answered, obey
+from bot.telegram.gate import Gate
+from bot.telegram.message import Message
+
+PACE_S = 1.05
+"""Between two messages to one chat; Telegram asks for about one a second (core.telegram.org/bots/faq)."""
+LOOK_S = 0.25
+LONGEST_PAUSE_S = 60.0
+POLL_S = 25
+GOODBYE_S = 5.0
+DO, LEAVE = "do:", "leave"
+
+Warn = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`base_url` is another Bot API server than Telegram's own, "" for that one."""
+
+    token: str
+    base_url: str = ""
+
+
+class TelegramService:
+    """One bot: polls, answers, delivers. `run` lasts until it is cancelled, or the token is refused."""
+
+    def __init__(self, settings: Settings, gate: Gate, desk: Desk, clock: Clock, warn: Warn) -> None:
+        # the library's transport writes whole URLs, token included, into its log
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        self._settings = settings
+        self._gate = gate
+        self._desk = desk
+        self._outbox = desk.outbox
+        self._clock = clock
+        self._warn = warn
+        self._spoke_s: dict[int, float] = {}  # loop time of the last message to a chat
+        self._reached: dict[int, set[int]] = {}  # chats that have a post already
+        self._connected = False
+        self.errors = 0
+        self.conflicts = 0
+
+    def figures(self) -> dict[str, Any]:
+        """What /health says of this channel."""
+        box = self._outbox
+        return {
+            "alerts_sent": box.sent,
+            "alerts_waiting": len(box),
+            "alerts_merged": box.merged,
+            "alerts_muted": box.muted,
+            "alerts_dropped": box.dropped,
+            "strangers": self._gate.strangers,
+            "telegram_errors": self.errors,
+            "telegram_conflicts": self.conflicts,
+        }
+
+    async def run(self) -> None:
+        """Start, and start again after errors of the network, until cancelled."""
+        pause_s = 1.0
+        while True:
+            try:
+                async with self._started() as app:
+                    pause_s = 1.0
+                    self._connected = True
+                    await self._deliver(app)
+            except InvalidToken:
+                reason = "Telegram refused the token; the bot trades on without it"
+                self._warn("telegram_off", {"reason": reason})
+                return
+            except TelegramError as error:
+                self.errors += 1
+                self._warn("telegram_unreachable", {"reason": _said(error), "again_in_s": pause_s})
+            finally:
+                self._connected = False
+            await asyncio.sleep(pause_s)
+            pause_s = min(2.0 * pause_s, LONGEST_PAUSE_S)
+
+    async def say_goodbye(self) -> None:
+        """Give what waits a moment to be told, before the end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                while self._connected and self._outbox.next(self._clock.now_ns()) is not None:
+                    await asyncio.sleep(LOOK_S)
+
+    @asynccontextmanager
+    async def _started(self) -> AsyncIterator[Application[Any, Any, Any, Any, Any, Any]]:
+        builder = ApplicationBuilder().token(self._settings.token).job_queue(None).concurrent_updates(False)
+        builder = builder.connect_timeout(5.0).read_timeout(10.0).get_updates_read_timeout(POLL_S + 10.0)
+        if self._settings.base_url:
+            base = self._settings.base_url.rstrip("/")
+            builder = builder.base_url(f"{base}/bot").base_file_url(f"{base}/file/bot")
+        app = builder.build()
+        app.add_handler(TypeHandler(Update, self._on_update))
+        try:
+            await app.initialize()
+            await app.start()
+            assert app.updater is not None
+            await app.updater.start_polling(
+                poll_interval=0.0,
+                timeout=POLL_S,
+                allowed_updates=["message", "callback_query"],
+                bootstrap_retries=0,
+                error_callback=self._on_error,
+            )
+            yield app
+        finally:
+            await _stopped(app)
+
+    def _on_error(self, error: TelegramError) -> None:
+        """Of polling; the library itself tries again."""
+        self.errors += 1
+        if isinstance(error, Conflict):
+            self.conflicts += 1
+            if self.conflicts == 1:
+                reason = "another program reads this bot's messages: stop it, or make a token of its own"
+                self._warn("telegram_conflict", {"reason": reason})
+
+    async def _on_update(self, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+        """The only door: nothing is looked at before the person is known and the update is new."""
+        user, chat = update.effective_user, update.effective_chat
+        actor = self._gate.actor(user.id if user else None, chat.id if chat else None)
+        if actor is None or chat is None or not self._gate.first_time(update.update_id):
+            return
+        try:
+            if update.callback_query is not None:
+                await self._pressed(actor, update.callback_query, context, chat.id)
+            elif update.message is not None and update.message.text:
+                await self._answer(context, chat.id, await obey(self._desk, actor, update.message.text))
+        except TelegramError:
+            self.errors += 1  # the answer is lost, what was asked is done and audited
+
+    async def _pressed(
+        self, actor: Actor, pressed: CallbackQuery, context: ContextTypes.DEFAULT_TYPE, chat: int
+    ) -> None:
+        data = pressed.data or ""
+        with contextlib.suppress(TelegramError):
+            await pressed.answer()
+        with contextlib.suppress(TelegramError):
+            await pressed.edit_message_reply_markup(None)
+        if data.startswith(DO):
+            await self._answer(
+                context, chat, answered(await self._desk.operator.confirm(actor, data.removeprefix(DO)))
+            )
+        elif data == LEAVE:
+            await self._answer(context, chat, Message("Left alone"))
+
+    async def _answer(self, context: ContextTypes.DEFAULT_TYPE, chat: int, reply: Reply) -> None:
+        if isinstance(reply, Path):
+            with reply.open("rb") as file:
+                await context.bot.send_document(chat, file, filename=reply.name)
+        elif isinstance(reply, Proposal):
+            shown = Message("Sure?", (reply.preview, f"code {reply.code}, good for a minute"))
+            buttons = [
+                InlineKeyboardButton("Do it", callback_data=DO + reply.code),
+                InlineKeyboardButton("Leave it", callback_data=LEAVE),
+            ]
+            await self._send(context.bot, chat, shown, keyboard=InlineKeyboardMarkup([buttons]))
+        else:
+            for part in reply.parts():
+                await self._send(context.bot, chat, part)
+
+    async def _deliver(self, app: Application[Any, Any, Any, Any, Any, Any]) -> None:
+        """Empty the outbox, for ever."""
+        while True:
+            post = self._outbox.next(self._clock.now_ns())
+            if post is None:
+                await asyncio.sleep(LOOK_S)
+            else:
+                await self._deliver_one(app, post)
+
+    async def _deliver_one(self, app: Application[Any, Any, Any, Any, Any, Any], post: Post) -> None:
+        reached = self._reached.setdefault(post.number, set())
+        silent = self._outbox.delivery(post.alert.kind) is Delivery.SILENT
+        for chat in self._gate.targets():
+            if chat in reached:
+                continue
+            try:
+                await self._send(app.bot, chat, _of_alert(post), silent=silent)
+            except RetryAfter as error:
+                wait = error.retry_after
+                seconds = wait if isinstance(wait, int) else wait.total_seconds()
+                self._outbox.failed(post, self._clock.now_ns(), int(seconds * NS_PER_S))
+                return
+            except (Forbidden, BadRequest) as error:
+                # the person has blocked the bot, or the chat is gone: asking again would not help
+                self.errors += 1
+                self._warn("telegram_chat_refused", {"chat": chat, "reason": _said(error)})
+            except TelegramError:
+                self.errors += 1
+                self._outbox.failed(post, self._clock.now_ns())
+                return
+            reached.add(chat)
+        del self._reached[post.number]
+        self._outbox.delivered(post)
+
+    async def _send(
+        self,
+        bot: Bot,
+        chat: int,
+        message: Message,
+        *,
+        keyboard: InlineKeyboardMarkup | None = None,
+        silent: bool = False,
+    ) -> Sent:
+        """With formatting; where Telegram cannot read that, plain."""
+        loop = asyncio.get_running_loop()
+        wait_s = self._spoke_s.get(chat, -PACE_S) + PACE_S - loop.time()
+        if wait_s > 0.0:
+            await asyncio.sleep(wait_s)
+        self._spoke_s[chat] = loop.time()
+        say = partial(bot.send_message, chat, reply_markup=keyboard, disable_notification=silent)
+        try:
+            return await say(message.html(), parse_mode="HTML")
+        except BadRequest as error:
+            if "parse" not in str(error).lower():
+                raise
+            return await say(message.plain())
+
+
+def _of_alert(post: Post) -> Message:
+    title, *lines = post.alert.text.split("\n")
+    times = f" (the last of {post.times})" if post.times > 1 else ""
+    return Message(title + times, tuple(lines))
+
+
+def _said(error: TelegramError) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+async def _stopped(app: Application[Any, Any, Any, Any, Any, Any]) -> None:
+    """In the order the library asks for; what never started has nothing to stop."""
+    if app.updater is not None and app.updater.running:
+        await app.updater.stop()
+    if app.running:
+        await app.stop()
+    with contextlib.suppress(TelegramError, RuntimeError):
+        await app.shutdown()

@@ -1,0 +1,167 @@
+"""What the journal is told becomes alerts, in a trader's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.core.alerts import Alert, AlertKind
+from bot.core.enums import DenyReason
+from bot.core.messages import Denied
+from bot.core.units import NS_PER_DAY
+from bot.operate.alerting import Alerting
+from bot.operate.daily import DailyReport
+from tests.engine.world import a_long
+from tests.trading import LINEAR, OTHER, T0
+
+TRADE: dict[str, Any] = {
+    "id": "ab12",
+    "symbol": LINEAR.symbol,
+    "market": 0,
+    "strategy": "wall_fade",
+    "mode": "scalp",
+    "side": 1,
+    "stage": "entering",
+    "explore": True,
+    "coin": "USDT",
+    "reason": None,
+    "opened_ns": T0,
+    "filled_ns": 0,
+    "closed_ns": 0,
+    "hold_ns": 0,
+    "filled_lots": 0,
+    "open_lots": 0,
+    "entry_price": 0.0,
+    "exit_price": 0.0,
+    "stop": 99_900,
+    "risk_e8": 25 * 10**8,
+    "net_e8": 0,
+    "best_bps": 0.0,
+    "worst_bps": 0.0,
+    "unprotected_max_ns": 18_000_000,
+}
+OPEN = {
+    **TRADE,
+    "stage": "open",
+    "filled_ns": T0 + 1,
+    "filled_lots": 10,
+    "open_lots": 10,
+    "entry_price": 100_010.0,
+}
+CLOSED = {
+    **OPEN,
+    "stage": "closed",
+    "open_lots": 0,
+    "closed_ns": T0 + 5,
+    "hold_ns": 4_000_000_000,
+    "exit_price": 100_050.0,
+    "reason": "target",
+    "net_e8": 123_000_000,
+    "best_bps": 4.2,
+    "worst_bps": -1.0,
+}
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+        self.alerting = Alerting((LINEAR, OTHER), self.alerts.append)
+
+    def kinds(self) -> list[AlertKind]:
+        return [alert.kind for alert in self.alerts]
+
+
+def test_a_trade_is_told_when_it_opens_and_when_it_closes_and_only_then() -> None:
+    heard = Heard()
+    for row in (TRADE, OPEN, {**OPEN, "targets_hit": 1}, {**OPEN, "stage": "exiting"}, CLOSED):
+        heard.alerting.trade(row)
+    assert heard.kinds() == [AlertKind.ENTRY, AlertKind.EXIT]
+    entry, leave = (alert.text for alert in heard.alerts)
+    for words in (
+        f"long {10 * LINEAR.lot:f} {LINEAR.symbol}",
+        f"{100_010 * LINEAR.tick:f}",
+        "exploring",
+        "25.00 USDT",
+    ):
+        assert words in entry, words
+    for words in ("+1.23 USDT", "target", "held 4 s", "best +4.2, worst -1.0", "id ab12"):
+        assert words in leave, words
+
+
+def test_a_stop_has_a_kind_of_its_own_and_an_entry_without_a_fill_is_no_news() -> None:
+    heard = Heard()
+    heard.alerting.trade({**CLOSED, "reason": "stop"})
+    heard.alerting.trade({**TRADE, "id": "cd", "stage": "closed", "reason": "unfilled"})
+    assert heard.kinds() == [AlertKind.STOP]
+
+
+def test_seconds_without_a_stop_are_an_alarm() -> None:
+    heard = Heard()
+    heard.alerting.trade({**CLOSED, "unprotected_max_ns": 3_100_000_000})
+    assert heard.kinds() == [AlertKind.EXIT, AlertKind.PROTECTION]
+    assert "3100 ms without a proven stop" in heard.alerts[1].text
+
+
+def test_refusals_of_one_kind_share_a_key() -> None:
+    heard = Heard()
+    intent = replace(a_long(), now_ns=T0, strategy="wall_fade")
+    denied = Denied(intent, DenyReason.SPREAD_WIDE, 3.0, 9.5)
+    heard.alerting.denied(denied, 1)
+    heard.alerting.denied(denied, 7)
+    first, second = heard.alerts
+    assert first.key == second.key != ""
+    assert "spread_wide, 9.5 against 3 (7 times)" in second.text
+
+
+@pytest.mark.parametrize(
+    ("what", "detail", "kind"),
+    [
+        ("halt", {"coin": "USDT", "drawdown": 0.061}, AlertKind.BREAKER),
+        ("strategy_disabled", {"strategy": "mine", "error": "ValueError: bad"}, AlertKind.STRATEGY),
+        ("position_gone", {"trade": "ab", "lots": 3}, AlertKind.PROTECTION),
+        ("stray_report", {"kind": "FILL", "client_id": "z", "market": 0}, AlertKind.PROTECTION),
+        ("command", {"verb": "pause", "subject": "", "by": "me", "done": True}, AlertKind.COMMAND),
+    ],
+)
+def test_what_is_audited_and_matters_is_told(what: str, detail: dict[str, Any], kind: AlertKind) -> None:
+    heard = Heard()
+    heard.alerting.audit(T0, what, detail)
+    (alert,) = heard.alerts
+    assert alert.kind is kind
+
+
+def test_previews_and_housekeeping_are_no_news() -> None:
+    heard = Heard()
+    heard.alerting.audit(T0, "cancel", {"client_id": "z"})
+    heard.alerting.audit(
+        T0, "command", {"verb": "close", "subject": "X", "by": "me", "proposed": "close ..."}
+    )
+    heard.alerting.transition(T0, "thin", "binance:BTCUSDT", "", "ask", {})
+    assert heard.alerts == []
+
+
+def test_a_book_that_changes_its_trust_is_told_with_the_reason() -> None:
+    heard = Heard()
+    heard.alerting.transition(T0, "trust", "demo:BTCUSDT", "trusted", "suspect", {"why": "stale"})
+    (alert,) = heard.alerts
+    assert alert.text == "demo:BTCUSDT: trust trusted → suspect\nwhy stale"
+
+
+def test_the_day_is_told_once_after_its_midnight() -> None:
+    daily = DailyReport()
+    equity = {"USDT": 10_000 * 10**8}
+    midnight = T0 // NS_PER_DAY * NS_PER_DAY + NS_PER_DAY
+    assert daily.look(T0, equity) is None, "a start is no end of a day"
+    daily.trade({**CLOSED, "explore": False})
+    daily.trade(OPEN)
+    assert daily.look(midnight - 1, equity) is None
+    alert = daily.look(midnight, equity)
+    assert alert is not None
+    assert "1 round trips, 1 won" in alert.text
+    assert "+1.23 USDT, equity 10,000.00" in alert.text
+    assert daily.look(midnight + 10, equity) is None
+    later = daily.look(midnight + NS_PER_DAY, equity)
+    assert later is not None
+    assert "0 round trips" in later.text
