@@ -13,7 +13,7 @@ are contiguous and share `recv_ns` and `exch_ns`:
 | recv_ns | local receive time, ns since the epoch, never going back within a stream |
 | exch_ns | the venue's own event time, 0 where it says none; may run ahead or backwards |
 | ref | update id (COMMIT), trade id, instrument version, next funding time ns, a TIMER's due ns |
-| price | ticks, on LEVEL, BBO, TRADE and LIQUIDATION rows; seconds between settlements on FUNDING, 0 unknown; else 0 |
+| price | ticks, on LEVEL, BBO, TRADE and LIQUIDATION rows; FUNDING: seconds between two, 0 unknown; else 0 |
 | value | lots (LEVEL: 0 deletes), or the reading (mark and index price, rate, open interest) |
 | market | index into the session's market table |
 | side | +1 bid / buying aggressor, -1 ask / selling aggressor, 0 none |

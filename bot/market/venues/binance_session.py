@@ -20,7 +20,7 @@ PUBLIC, MARKET = "public", "market"
 _PUBLIC_STREAMS = ("depth@100ms", "trade", "bookTicker")
 _MARKET_STREAMS = ("markPrice@1s", "forceOrder")
 _BEATS = {PUBLIC: "btcusdt@depth5@500ms", MARKET: "btcusdt@markPrice@1s"}
-"""Streams that never pause, whatever the symbols: silence on a connection is then its own, not the market's."""
+"""Never pause, whatever the symbols: silence of a connection is then its own, not the market's."""
 
 _STREAMS_A_MESSAGE = 100
 _MESSAGES_EVERY_S = 0.2

@@ -153,7 +153,7 @@ def _array_level(text, i, steps):  # type: ignore[no-untyped-def]
 
 @njit
 def _object_level(text, i, steps):  # type: ignore[no-untyped-def]
-    """(ticks, lots, position behind) of the object level whose brace ends before i; it must hold px and sz once."""
+    """(ticks, lots, position behind) of the object level whose brace ends before i: px and sz, each once."""
     price, lots = np.int64(-1), np.int64(-1)
     while i >= 0:
         key = _after(text, i, _QUOTE)
