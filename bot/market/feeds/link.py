@@ -289,5 +289,3 @@ def _retry_after_s(error: BaseException) -> float:
     text = error.response.headers.get("Retry-After", "")
     least = 30.0 if error.response.status_code in (429, 418, 403) else 0.0
     return max(least, float(text) if text.isdigit() else 0.0)
-
-

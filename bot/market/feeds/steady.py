@@ -39,7 +39,7 @@ class SteadyClock:
         return self._now_ns
 
     def check(self) -> int:
-        """Compare with the wall clock; returns how far that has jumped since the last check, 0 if it has not."""
+        """Compare with the wall clock; how far that has jumped since the last check, 0: it has not."""
         ahead_ns = self.wall() - self.elapsed()
         step_ns = ahead_ns - self._ahead_ns
         if abs(step_ns) < STEP_NS:
