@@ -47,7 +47,7 @@ async def run_paced(
     if first is None:
         return inbox
     paced = PacedClock(clock, int(first[0]["recv_ns"]), speed)
-    consumer = asyncio.create_task(_consume(inbox, numbering or Numbering(), apply, in_message, stopping))
+    consumer = asyncio.create_task(consume(inbox, numbering or Numbering(), apply, in_message, stopping))
     scheduler = None
     if not own_timers:
         scheduler = TickScheduler(paced, speed, lambda due, arrived: inbox.put(Timer(due, arrived)))
@@ -93,13 +93,14 @@ async def _produce(
     await inbox.put(End())
 
 
-async def _consume(
+async def consume(
     inbox: Inbox,
     numbering: Numbering,
     apply: Callable[[np.ndarray], None],
     in_message: Callable[[], bool],
     stopping: Callable[[], bool],
 ) -> None:
+    """The one reader of an inbox: rows numbered and applied, timers never inside a message."""
     held: list[Timer] = []
     while not stopping():
         item = await inbox.get()

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from bot.core.enums import Mode, Stage
+from bot.core.enums import Mode, Stage, Trust
 from bot.core.errors import KernelError
 from bot.core.messages import Denied, Intent, MarketView
 from bot.core.protocols import Journal, Strategy
@@ -25,6 +25,7 @@ from bot.engine.sentinels import Watch
 from bot.execution.paper import PaperVenue
 from bot.execution.trader import Trader
 from bot.market.book import ASK, BID, best_tick, grow
+from bot.market.doubts import verdict_with
 from bot.market.events import Kind
 from bot.market.heads import OK
 from bot.market.instruments import Instrument
@@ -103,6 +104,7 @@ class Engine:
         self.counts = Counts()
         self.trading = trading
         self.accepting = True
+        self.doubts = np.zeros(len(self.instruments), np.int64)  # `Doubt` of each market's feed
         self._journal = journal
         self._slots = tuple(slots)
         self._own_timers = own_timers
@@ -150,7 +152,7 @@ class Engine:
         head = self.state.heads[market]
         if head["status"] != OK:
             return None
-        trust, _ = trust_of(head, self.now_ns)
+        trust, _ = self.trust(market)
         return market_view(
             self.state.signals,
             self.state.books,
@@ -161,6 +163,10 @@ class Engine:
             self.instruments[market].symbol,
             trust,
         )
+
+    def trust(self, market: int) -> tuple[Trust, str]:
+        """How far a market's book may be believed now, with the reason."""
+        return verdict_with(self.doubts[market], *trust_of(self.state.heads[market], self.now_ns))
 
     def _start(self, first_ns: int) -> None:
         """Before the first row. After a restart one tick may still be owed; trades get their orders anew."""
@@ -371,6 +377,8 @@ class Engine:
             self.counts.gaps += 1
         elif row["kind"] == Kind.LOST:
             self.counts.lost += int(row["value"])
+        elif row["kind"] == Kind.TRUST:
+            self.doubts[row["market"]] = int(row["value"])
 
     def _need(self) -> Trading:
         assert self.trading is not None, "an engine that only watches was asked to trade"

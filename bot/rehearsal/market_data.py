@@ -445,6 +445,17 @@ class MarketData:
         }
         return web.json_response([row])
 
+    async def ping(self, request: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async def time(self, request: web.Request) -> web.Response:
+        return web.json_response({"serverTime": self.world.now_ns() // NS_PER_MS})
+
+    async def exchange_info(self, request: web.Request) -> web.Response:
+        """What a client of market data reads of it."""
+        symbols = [_listed(m.instrument) for m in self.markets]
+        return web.json_response({"timezone": "UTC", "rateLimits": [], "symbols": symbols})
+
     async def funding_info(self, request: web.Request) -> web.Response:
         return web.json_response([])  # only symbols whose interval was ever adjusted are listed
 
@@ -454,6 +465,9 @@ def add_market_routes(app: web.Application, world: MarketWorld, faults: Faults |
     data = MarketData(world, faults or Faults(world.now_ns))
     taken = {route.resource.canonical for route in app.router.routes() if route.resource is not None}
     for path, handler in (
+        ("/fapi/v1/ping", data.ping),
+        ("/fapi/v1/time", data.time),
+        ("/fapi/v1/exchangeInfo", data.exchange_info),
         ("/fapi/v1/depth", data.depth),
         ("/fapi/v1/openInterest", data.open_interest),
         ("/fapi/v1/fundingInfo", data.funding_info),
@@ -474,6 +488,35 @@ def _heard(stream: str) -> tuple[str, str]:
     """Symbol and event of a stream's name: `btcusdt@depth@100ms` is (BTCUSDT, depth)."""
     symbol, _, rest = stream.partition("@")
     return symbol.upper(), rest.split("@")[0]
+
+
+def _listed(instrument: Instrument) -> dict[str, Any]:
+    """A symbol of exchangeInfo."""
+    tick, lot = f"{instrument.tick:f}", f"{instrument.lot:f}"
+    base = instrument.symbol.removesuffix(instrument.settle)
+    return {
+        "symbol": instrument.symbol,
+        "pair": instrument.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": 4133404800000,
+        "onboardDate": 1569398400000,
+        "status": "TRADING",
+        "baseAsset": base,
+        "quoteAsset": instrument.settle,
+        "marginAsset": instrument.settle,
+        "pricePrecision": max(0, -int(instrument.tick.as_tuple().exponent)),
+        "quantityPrecision": max(0, -int(instrument.lot.as_tuple().exponent)),
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "10000000", "tickSize": tick},
+            {"filterType": "LOT_SIZE", "minQty": lot, "maxQty": "100000000", "stepSize": lot},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": lot, "maxQty": "100000000", "stepSize": lot},
+            {"filterType": "MIN_NOTIONAL", "notional": f"{instrument.min_notional:f}"},
+        ],
+    }
 
 
 async def _cut_off(request: web.Request, text: bytes) -> web.StreamResponse:

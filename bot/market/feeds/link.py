@@ -23,9 +23,13 @@ from bot.market.venues.protocol import Connect
 OPEN_TIMEOUT_S = 8.0
 PONG_WITHIN_S = 2.0
 """After silence, the socket must prove that somebody is at the other end."""
+TOLD_AT = 0.8
+"""Share of `silent_after_s` after which silence is told, so that it is known before that time is over."""
 PATIENCE = 3.0
 """Times `silent_after_s` after which a silent but living connection is replaced."""
 LOOK_S = 0.25
+OWN_PAUSE_S = 0.5
+"""A busy loop or a stopped process is no silence of the venue."""
 OVERLAP_S = 2.0
 """Both connections are heard for so long at a renewal; what comes twice counts once."""
 MOST_BYTES = 16 * 1024 * 1024
@@ -220,9 +224,13 @@ class Link:
 
     async def _watch(self, socket: _Socket) -> None:
         """Silence: said at once, probed by a ping, and ended when it lasts."""
-        limit_s = self.wanted.silent_after_s
+        limit_s = self.wanted.silent_after_s * TOLD_AT
+        every_s = min(LOOK_S, limit_s / 4)
         while True:
-            await asyncio.sleep(min(LOOK_S, limit_s / 4))
+            looked_s = _now_s()
+            await asyncio.sleep(every_s)
+            if _now_s() - looked_s > every_s + OWN_PAUSE_S:
+                socket.heard_s = _now_s()  # we did not listen ourselves: what came meanwhile is read first
             quiet_s = _now_s() - socket.heard_s
             if quiet_s < limit_s:
                 if socket.silent:
@@ -232,7 +240,7 @@ class Link:
                 self._tell_silence(socket, True)
                 if not await self._answers(socket):
                     return self._end(socket, f"half-open: no pong within {PONG_WITHIN_S:g} s")
-            if quiet_s >= limit_s * PATIENCE:
+            if quiet_s >= self.wanted.silent_after_s * PATIENCE:
                 return self._end(socket, f"silent for {quiet_s:.1f} s")
 
     def _tell_silence(self, socket: _Socket, silent: bool) -> None:
@@ -283,9 +291,9 @@ def _explain(error: BaseException) -> str:
 
 
 def _retry_after_s(error: BaseException) -> float:
-    """What a refused handshake asks for; 429, 418 and 403 never get less than half a minute."""
+    """What a refused handshake asks for; half a minute where a 429, 418 or 403 names no time."""
     if not isinstance(error, InvalidStatus):
         return 0.0
     text = error.response.headers.get("Retry-After", "")
     least = 30.0 if error.response.status_code in (429, 418, 403) else 0.0
-    return max(least, float(text) if text.isdigit() else 0.0)
+    return float(text) if text.isdigit() else least
