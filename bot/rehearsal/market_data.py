@@ -30,7 +30,7 @@ from bot.rehearsal.world import OnRows
 QUEUED = 20_000
 """Frames a listener may be behind; then it is cut off, as a venue does."""
 BEAT_S = 0.5
-FIRST_ID = 1_000_000
+FIRST_ID = 10_000_000
 LIMITS = (5, 10, 20, 50, 100, 500, 1000)
 _CLASS = {
     "depth": "public",
@@ -417,9 +417,12 @@ class MarketData:
             return web.json_response({"code": -4021, "msg": f"{limit} is not valid depth limit."}, status=400)
         now_ms = self.world.now_ns() // NS_PER_MS
         older = market.kept[0][1] if market.kept else {"lastUpdateId": 0, "bids": [], "asks": []}
-        body = self.faults.snapshot(market.symbol, market.book(int(limit), now_ms), older)
+        body = market.book(int(limit), now_ms)
+        whole = int(limit) == LIMITS[-1]  # what clients begin a book with; audits ask for less
+        if whole:
+            body = self.faults.snapshot(market.symbol, body, older)
         text = json.dumps(body, separators=(",", ":")).encode()
-        if self.faults.strikes(Fault.CUT_SNAPSHOT, market.symbol):
+        if whole and self.faults.strikes(Fault.CUT_SNAPSHOT, market.symbol):
             return await _cut_off(request, text)
         return web.Response(body=text, content_type="application/json")
 

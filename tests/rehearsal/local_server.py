@@ -14,12 +14,13 @@ from aiohttp import web
 from bot.app.markets import stream_of
 from bot.engine.inbox import Inbox, Numbering
 from bot.market.doubts import Doubt
-from bot.market.events import Flag, Kind
+from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.feeds.audit import Ladder
 from bot.market.feeds.budget import RateBudget
 from bot.market.feeds.feed import VenueFeed
 from bot.market.feeds.rest import Rest
 from bot.market.feeds.steady import SteadyClock
+from bot.market.instruments import find
 from bot.market.venues.protocol import Hosts
 from bot.rehearsal.faults import Faults
 from bot.rehearsal.market_data import MarketData, MarketWorld, add_market_routes
@@ -118,6 +119,7 @@ class Heard:
     engine: PlainEngine
     inbox: Inbox
     news: list[tuple[str, dict[str, object]]]
+    pause: asyncio.Event  # cleared: the engine takes nothing
 
     def all_trusted(self) -> bool:
         return all(self.engine.trusted(m) for m in self.feed.instruments)
@@ -127,6 +129,8 @@ class Heard:
 async def listening(server: Server, *, capacity: int = 4096, audits: bool = True) -> AsyncIterator[Heard]:
     markets = dict(enumerate(server.world.instruments))
     inbox, engine, news = Inbox(capacity), PlainEngine(), []
+    pause = asyncio.Event()
+    pause.set()
     clock = SteadyClock()
     feed = VenueFeed(
         stream_of(markets),
@@ -143,13 +147,14 @@ async def listening(server: Server, *, capacity: int = 4096, audits: bool = True
     async def consume() -> None:
         numbering = Numbering()
         while True:
+            await pause.wait()
             item = await inbox.get()
             assert isinstance(item, np.ndarray)
             engine.apply(numbering.rows(item))
 
     tasks = [asyncio.create_task(feed.run()), asyncio.create_task(consume())]
     try:
-        yield Heard(feed, engine, inbox, news)
+        yield Heard(feed, engine, inbox, news, pause)
         for task in tasks:
             if task.done():
                 task.result()
@@ -157,6 +162,13 @@ async def listening(server: Server, *, capacity: int = 4096, audits: bool = True
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def warm_decoder() -> None:
+    """Compile or load the row encoder: it takes seconds, in which no socket is heard."""
+    out, stream = RowBuffer(), stream_of({0: find("binance-usdm:BTCUSDT")})
+    change = '{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSDT","U":1,"u":2,"pu":0,"b":[["1.0","1"]],"a":[]}'
+    stream.on_frame("public", 1, change.encode(), out)
 
 
 async def eventually(condition: Callable[[], bool], within_s: float, what: str = "") -> float:

@@ -12,16 +12,19 @@ import numpy as np
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument, find
 
-STEP_S = 0.05
 LEVELS = 40
 
 
 class PlainWorld:
     """Every step a book message, a touch and now and then a trade of every market; marks once a second."""
 
-    def __init__(self, symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT"), seed: int = 7) -> None:
+    def __init__(
+        self, symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT"), seed: int = 7, every_s: float = 0.05
+    ) -> None:
         self.instruments: tuple[Instrument, ...] = tuple(find(f"binance-usdm:{s}") for s in symbols)
         self.books: list[tuple[dict[int, int], dict[int, int]]] = []
+        self.every_s = every_s
+        self.going = True
         self._random = random.Random(seed)
         self._listeners: list[Callable[[np.ndarray], None]] = []
         self._ref = 50_000
@@ -47,9 +50,9 @@ class PlainWorld:
         return sorted(bids.items(), reverse=True)[:limit], sorted(asks.items())[:limit]
 
     async def run(self) -> None:
-        while True:
+        while self.going:
             self.step()
-            await asyncio.sleep(STEP_S)
+            await asyncio.sleep(self.every_s)
 
     def step(self) -> None:
         out = RowBuffer()
