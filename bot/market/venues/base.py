@@ -49,8 +49,8 @@ class MarketState:
         self.last_touch = 0
         self.interval_s = 0  # between fundings, 0 unknown
         self.connected_ns = 0  # of the connection whose first prints may be history, 0: past that
-        self._recent: set[int] = set()
-        self._recent_order: deque[int] = deque()
+        self._recent: set[int | str] = set()
+        self._recent_order: deque[int | str] = deque()
 
     def ticks(self, text: str) -> int:
         known = self._ticks.get(text)
@@ -84,7 +84,7 @@ class MarketState:
         self.last_touch = update_id
         return True
 
-    def is_unseen(self, print_id: int) -> bool:
+    def is_unseen(self, print_id: int | str) -> bool:
         """The same for ids without order: none of the last 4,096."""
         if print_id in self._recent:
             return False
