@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-
 import msgspec
 
 from bot.core.errors import BadInput
@@ -116,7 +115,7 @@ class BybitStream(ChainedStream):
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         head = wire.HEAD.decode(payload)
-        kind, _, symbol = head.topic.partition(".")
+        kind, _, _ = head.topic.partition(".")
         if kind == "orderbook":
             self._order_book(name, head.topic, wire.BOOK.decode(payload), recv_ns, out)
         elif kind == "publicTrade":

@@ -16,10 +16,10 @@ import msgspec
 
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
-from bot.market.events import Flag, Kind, RowBuffer
+from bot.market.events import Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import hyperliquid_wire as wire
-from bot.market.venues.base import amount, is_history, positive, put_touch, reading
+from bot.market.venues.base import amount, positive, put_touch, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
@@ -35,7 +35,6 @@ _INFO_WEIGHT = 2
 _AUDIT_EVERY_S = 60.0
 _HOUR_S = 3600
 _HOUR_NS = _HOUR_S * NS_PER_S
-_NO_ORDER = "0x" + "0" * 64
 _SIDES = {"B": 1, "A": -1}
 
 
@@ -136,12 +135,16 @@ class HyperliquidStream(ChainedStream):
             self.messages["other"] += 1
             return
         exch_ns = self._stamp(message.time)
-        sides = [(book.ticks(side.px), book.lots(side.sz)) for side in (bid, ask)]
-        put_touch(out, recv_ns, exch_ns, book.market, *sides, message.time)
+        best_bid = book.ticks(bid.px), book.lots(bid.sz)
+        best_ask = book.ticks(ask.px), book.lots(ask.sz)
+        put_touch(out, recv_ns, exch_ns, book.market, best_bid, best_ask, message.time)
         self.messages["touch"] += 1
 
     def _trades(self, data: list[wire.Print], recv_ns: int, out: RowBuffer) -> None:
-        """The first frame of a subscription tells some 20 s of the past. An empty hash: no order took it."""
+        """The first frame of a subscription tells some 20 s of the past.
+
+        A hash of zeros is a slice of a TWAP or a liquidation: both take from the book like any order.
+        """
         prints = []
         for told in data:
             book = self._book(told.coin)
@@ -152,12 +155,9 @@ class HyperliquidStream(ChainedStream):
             if not book.is_unseen(told.tid):
                 self.duplicate_prints += 1
                 continue
-            book.connected_ns = book.connected_ns or recv_ns
-            if is_history(book, exch_ns):
+            if book.is_history(exch_ns, recv_ns):
                 self.history_prints += 1
                 continue
-            apart = told.hash == _NO_ORDER
-            self.not_market += apart
             self.messages["trade"] += 1
             out.put(
                 Kind.TRADE,
@@ -168,7 +168,6 @@ class HyperliquidStream(ChainedStream):
                 price=price,
                 value=lots,
                 ref=told.tid,
-                flags=Flag.NOT_MARKET if apart else 0,
             )
 
     def _context(self, message: wire.AssetContext, recv_ns: int, out: RowBuffer) -> None:

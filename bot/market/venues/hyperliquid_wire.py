@@ -45,7 +45,6 @@ class Print(Struct, gc=False):
     sz: str
     time: Stamp
     tid: Id
-    hash: str = ""
 
 
 class Context(Struct, gc=False):

@@ -19,7 +19,7 @@ from bot.core.units import NS_PER_MS
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import okx_wire as wire
-from bot.market.venues.base import amount, is_history, positive, put_touch, reading
+from bot.market.venues.base import amount, positive, put_touch, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
 from bot.market.venues.okx_checksum import TextBook
@@ -233,10 +233,9 @@ class OkxStream(ChainedStream):
             if not book.is_new(print_id):
                 self.duplicate_prints += 1
                 continue
-            if is_history(book, exch_ns):
+            if book.is_history(exch_ns, recv_ns):
                 self.history_prints += 1
                 continue
-            book.connected_ns = 0
             apart = told.source != "0"
             self.not_market += apart
             self.messages["trade"] += 1

@@ -103,7 +103,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """A book as REST showed it: rows SNAPSHOT, LEVEL*, COMMIT. `ref`: its update id, 0 where REST says none."""
+    """A book as REST showed it: rows SNAPSHOT, LEVEL*, COMMIT. `ref`: its update id, 0 for none."""
 
     market: int
     symbol: str
