@@ -286,7 +286,7 @@ class BybitStream(ChainedStream):
             told = wire.BOOK_ANSWER.decode(payload).result
             self._audit_rows(book, told.b, told.a, told.u, self._stamp(told.cts or told.ts))
         elif asked.asked is Asked.LONG_SHORT:
-            for ratio in wire.RATIO_ANSWER.decode(payload).result.list[:1]:
+            for ratio in wire.RATIO_ANSWER.decode(payload).result.ratios[:1]:
                 value = amount(ratio.buyRatio, "long share") / positive(ratio.sellRatio, "short share")
                 stamp = self._stamp(_whole(ratio.timestamp, "timestamp"))
                 out.put(Kind.LONG_SHORT, recv_ns, stamp, book.market, value=value)

@@ -102,8 +102,8 @@ class Ratio(Struct, gc=False):
     timestamp: str = "0"
 
 
-class Ratios(Struct, gc=False):
-    list: list[Ratio]
+class Ratios(Struct, gc=False, rename={"ratios": "list"}):
+    ratios: list[Ratio]
 
 
 class RatioAnswer(Struct, gc=False):

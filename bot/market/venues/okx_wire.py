@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct
 Id = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 
 
-class Arg(Struct, gc=False):
+class Arg(Struct, gc=False, frozen=True):
     channel: str = ""
     instId: str = ""
     instType: str = ""
