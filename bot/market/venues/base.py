@@ -48,9 +48,9 @@ class MarketState:
         self.last_print = 0
         self.last_touch = 0
         self.interval_s = 0  # between fundings, 0 unknown
-        self.connected_ns = 0  # of the connection whose first prints may be history, 0: past that
-        self._recent: set[int] = set()
-        self._recent_order: deque[int] = deque()
+        self.connected_ns = 0  # of the connection that brings its prints, 0 unknown
+        self._recent: set[int | str] = set()
+        self._recent_order: deque[int | str] = deque()
 
     def ticks(self, text: str) -> int:
         known = self._ticks.get(text)
@@ -84,7 +84,12 @@ class MarketState:
         self.last_touch = update_id
         return True
 
-    def is_unseen(self, print_id: int) -> bool:
+    def is_history(self, exch_ns: int, recv_ns: int) -> bool:
+        """Whether a print is older than its connection, or where that is unknown than the first print."""
+        self.connected_ns = self.connected_ns or recv_ns
+        return 0 < exch_ns < self.connected_ns - HISTORY_NS
+
+    def is_unseen(self, print_id: int | str) -> bool:
         """The same for ids without order: none of the last 4,096."""
         if print_id in self._recent:
             return False
@@ -210,11 +215,6 @@ class VenueBase(ABC):
     def _keep_audit(self, state: MarketState, ref: int, exch_ns: int, rows: np.ndarray) -> None:
         self._audits.append(Audit(state.market, state.symbol, ref, exch_ns, rows))
         self.messages["audit"] += 1
-
-
-def is_history(state: MarketState, exch_ns: int) -> bool:
-    """Whether a print is older than the connection that brought it as its first."""
-    return 0 < exch_ns < state.connected_ns - HISTORY_NS
 
 
 def put_touch(

@@ -52,9 +52,10 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """One REST request. Its answer goes to `on_rest`; a request that fails is the shell's to repeat, with jitter.
+    """One REST request; its answer goes to `on_rest`. One that fails is the shell's to repeat, with jitter.
 
-    A snapshot is asked for once for each loss of synchronisation, and again when an answer was too old to use.
+    A snapshot is asked for once for each loss of synchronisation, and again
+    when an answer was too old to use or not understood: pace these too.
     """
 
     asked: Asked
@@ -66,7 +67,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Text frames to send on a connection, in order: a topic left and joined again brings a fresh snapshot."""
+    """Text frames to send on a connection, in order: a topic left and joined again brings a snapshot."""
 
     name: str
     frames: tuple[bytes, ...]
@@ -102,7 +103,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """A book as REST showed it, as rows SNAPSHOT, LEVEL*, COMMIT; `ref` is comparable with COMMIT rows' ref."""
+    """A book as REST showed it: rows SNAPSHOT, LEVEL*, COMMIT. `ref`: its update id, 0 for none."""
 
     market: int
     symbol: str
@@ -115,9 +116,10 @@ class VenueStream(Protocol):
     """Decoder and book synchroniser of one venue for a set of markets.
 
     Nothing a venue sends raises. What is not understood is counted, leaves rows
-    and books as they were, and its first examples stay in `refusals`. Frames of
-    two connections of one name may be mixed while one replaces the other: book
-    changes, trades and touches that came twice count once.
+    and books as they were, and its first examples stay in `refusals`. Where
+    `renew_after_s` is above 0, frames of two connections of one name may be mixed
+    while one replaces the other: book changes, trades and touches that came twice
+    count once. Elsewhere a replacement starts anew with `on_connected`.
     """
 
     venue: str

@@ -116,7 +116,15 @@ def test_odd_text_is_refused_or_read_exactly(text: str, tick: str) -> None:
         ("null", "expected"),
         ("{}", "expected"),
         ("", "expected"),
-        ('[["1","2","3"]]', "expected"),
+        ('[["1","2",[]]]', "expected"),
+        ('[["1","2","3]]', "expected"),
+        ('[["1","2",3', "expected"),
+        ('[{"px":"1"}]', "expected"),
+        ('[{"px":"1","px":"1","sz":"1"}]', "expected"),
+        ('[{"px":1,"sz":"1"}]', "expected"),
+        ('[{"px":"1","sz":"1","n":-1}]', "expected"),
+        ('[{"px":"1","sz":"1"', "expected"),
+        ('[{"px":"1.05","sz":"1"}]', "multiple of the tick 0.1"),
     ],
 )
 def test_anything_else_refuses_the_whole_message(bids: str, says: str) -> None:
