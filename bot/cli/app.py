@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import bot
-from bot.cli import config, evaluate, importing, kept, looking, reporting, running, tape, warmup
+from bot.cli import config, evaluate, importing, kept, looking, rehearsing, reporting, running, tape, warmup
 
 app = typer.Typer(
     name="lopside",
@@ -47,5 +47,6 @@ app.command()(kept.weights)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
+app.command()(rehearsing.rehearse)
 app.add_typer(config.commands, name="config")
 app.command()(warmup.warmup)

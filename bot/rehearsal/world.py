@@ -58,7 +58,8 @@ class Guard(Protocol):
 class World:
     """Instruments, clock, books and flow. `speed` 0: market time moves by `step` only.
 
-    `instruments` are the markets of the rows; the markets of the first one's venue are served.
+    `instruments` are the markets of the rows; served are those of the first one's venue, or of
+    them only `symbols`.
     """
 
     def __init__(
@@ -70,8 +71,14 @@ class World:
         open_ns: int,
         speed: float = 1.0,
         settings: PaperSettings | None = None,
+        symbols: Sequence[str] = (),
     ) -> None:
-        served = [k for k, i in enumerate(instruments) if i.venue == instruments[0].venue]
+        first = instruments[0].venue
+        served = [
+            k
+            for k, i in enumerate(instruments)
+            if i.venue == first and (not symbols or i.symbol in symbols or i.key in symbols)
+        ]
         self.instruments = tuple(instruments[k] for k in served)
         _check(self.instruments)
         self.markets = {i.symbol: m for m, i in enumerate(self.instruments)}
@@ -88,6 +95,7 @@ class World:
         self._open_ns = open_ns
         self._wall_open_ns = clock.now_ns()
         self._stepped_ns = 0
+        self._feeding = False
         self._numbering = Numbering()
         self._listeners: list[OnRows] = []
         self._guard: Guard | None = None
@@ -147,8 +155,9 @@ class World:
         self._tell_reports()
 
     def stamp_ns(self) -> int:
-        """Market time for a request: never before what was already applied."""
-        return max(self.now_ns(), int(self.state.ctl[Ctl.NOW]))
+        """Market time for what happens now: never before what was applied, between rows that of the last one."""
+        applied_ns = int(self.state.ctl[Ctl.NOW])
+        return applied_ns if self._feeding else max(self.now_ns(), applied_ns)
 
     def depth(self, market: int, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """(tick, lots) of bids and asks, best first."""
@@ -167,6 +176,7 @@ class World:
 
     def _feed(self, rows: np.ndarray) -> None:
         """Apply whole messages; the guard acts in between where it asked to."""
+        self._feeding = True
         at = 0
         while at < rows.size:
             cut = rows.size if self._guard is None else at + self._guard.first_stop(rows[at:])
@@ -176,6 +186,7 @@ class World:
             if self._guard is not None:
                 self._guard.act()
             at = cut
+        self._feeding = False
 
     def _advance(self, rows: np.ndarray) -> None:
         at = 0
@@ -190,7 +201,9 @@ class World:
                 books = grow(self.state.books, int(rows[at]["price"]))
                 self.state = self.state._replace(books=books)
             elif stop == Stop.BAD_ROW:
-                raise KernelError(f"the stream cannot be applied at its row {int(rows[at]['seq'])}: {rows[at]}")
+                raise KernelError(
+                    f"the stream cannot be applied at its row {int(rows[at]['seq'])}: {rows[at]}"
+                )
         self._tell_reports()
 
     def _tell_reports(self) -> None:
@@ -243,6 +256,10 @@ def _whole_messages(batches: Iterator[np.ndarray], places: np.ndarray) -> Iterat
 
 
 def _check(instruments: Sequence[Instrument]) -> None:
+    if not instruments:
+        raise BadInput(
+            "expected at least one market of the first venue of the tape; name others with --symbols"
+        )
     for instrument in instruments:
         if instrument.contract is not Contract.LINEAR or instrument.contract_size != 1:
             raise BadInput(
