@@ -17,6 +17,7 @@ FLOORS = {
     "bot.execution": 4,
     "bot.engine": 5,
     "bot.store": 5,
+    "bot.operate": 5,
     "bot.telegram": 6,
     "bot.web": 6,
     "bot.evaluation": 6,

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 import numpy as np
 
-from bot.app.markets import by_venue, stream_of
-from bot.app.pacing import consume
+from bot.app.markets import by_venue
+from bot.app.pacing import Serve, consume
+from bot.core.commands import Answer
 from bot.core.errors import LopsideError
 from bot.core.units import NS_PER_S
 from bot.engine.inbox import End, Inbox, Numbering, Timer
@@ -31,6 +33,7 @@ from bot.market.feeds.steady import SteadyClock
 from bot.market.heads import CROSSED, LOCKED
 from bot.market.instruments import Instrument
 from bot.market.trust import CROSSED_NS, OUTSIDE_COMMITS, OUTSIDE_NS
+from bot.market.venues.known import stream_of
 from bot.market.venues.protocol import Hosts
 
 START_WITHIN_S = 8.0
@@ -76,7 +79,7 @@ class LiveSource:
         """The feeds of all venues, ready to run."""
         random = Random(self.seed)  # jitter only
         for venue, markets in by_venue(self.instruments).items():
-            stream = stream_of(markets)
+            stream = stream_of(venue, markets)
             hosts = self.urls.get(venue, stream.hosts)
             rest = Rest(hosts.rest, RateBudget(), self.clock)
             feed = VenueFeed(stream, markets, hosts, rest, inbox, self.clock, random)
@@ -108,6 +111,8 @@ class LiveRun:
     on_news: OnNews
     numbering: Numbering
     state: Callable[[], State]
+    answer: Callable[[], Answer]
+    serve: Serve | None = None
     duration_s: float | None = None
     opening: Sequence[np.ndarray] = ()
     on_raw: OnRaw | None = None
@@ -121,22 +126,24 @@ class LiveRun:
         paced = PacedClock(self.source.clock, self.source.clock.now_ns(), 1.0)
         scheduler = TickScheduler(paced, 1.0, lambda due, arrived: inbox.put(Timer(due, arrived)))
         consumer = asyncio.create_task(
-            consume(inbox, self.numbering, self.apply, self.in_message, self.stopping)
+            consume(inbox, self.numbering, self.apply, self.in_message, self.stopping, self.answer)
         )
         work = asyncio.create_task(self._feed(feeds))
         ends = asyncio.create_task(self._until_over(feeds))
         scheduler.start()
         try:
-            await asyncio.wait({consumer, work, ends}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (consumer, work, ends):
-                if task.done():
-                    task.result()
-            await _drained(inbox, consumer)
+            async with self.serve(inbox, paced) if self.serve else nullcontext():
+                await asyncio.wait({consumer, work, ends}, return_when=asyncio.FIRST_COMPLETED)
+                for task in (consumer, work, ends):
+                    if task.done():
+                        task.result()
+                await _drained(inbox, consumer)
         finally:
             scheduler.stop()
             for task in (work, ends, consumer):
                 task.cancel()
             await asyncio.gather(work, ends, consumer, return_exceptions=True)
+            inbox.refuse_what_waits()
 
     async def _feed(self, feeds: Sequence[VenueFeed]) -> None:
         async with asyncio.TaskGroup() as tasks:

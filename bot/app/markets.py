@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from bot.core.errors import BadInput
 from bot.market.instruments import Instrument
-from bot.market.venues.protocol import VenueStream
-
-VENUES = {
-    "binance": "binance-usdm",
-    "bybit": "bybit-linear",
-    "okx": "okx-swap",
-    "hyperliquid": "hyperliquid",
-}
-"""What people type, and the venue's name in instruments and tapes."""
+from bot.market.venues.known import LIVE, full_name
 
 LIVE_SYMBOLS = (
     *("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "BNBUSDT", "DOGEUSDT", "ADAUSDT"),
@@ -25,31 +17,21 @@ LIVE_SYMBOLS = (
 
 
 def venue_named(name: str) -> str:
-    """`binance` is `binance-usdm`. Raises BadInput that names the venues there are."""
-    if name in VENUES:
-        return VENUES[name]
-    if name in VENUES.values():
-        return name
-    raise BadInput(f"unknown venue {name!r}; there are {', '.join(VENUES)}")
+    """`binance` is `binance-usdm`. Raises BadInput that names the venues that are read live."""
+    venue = full_name(name)
+    if venue not in LIVE:
+        raise BadInput(f"unknown venue {name!r}; read live are {', '.join(LIVE)}")
+    return venue
 
 
 def symbol_on(venue: str, symbol: str) -> str:
     """What `BTCUSDT` is called there; a name that is already the venue's own stays."""
     base = symbol.removesuffix("USDT").removesuffix("-")
-    if venue == "okx-swap" and not symbol.endswith("-SWAP"):
+    if venue == "okx" and not symbol.endswith("-SWAP"):
         return f"{base.removeprefix('1000')}-USDT-SWAP"
     if venue == "hyperliquid" and symbol.endswith("USDT"):
         return f"k{base.removeprefix('1000')}" if base.startswith("1000") else base
     return symbol
-
-
-def stream_of(instruments: Mapping[int, Instrument]) -> VenueStream:
-    """The decoder of the venue these markets are on. Raises BadInput where there is none."""
-    venue = next(iter(instruments.values())).venue
-    make = _streams().get(venue)
-    if make is None:
-        raise BadInput(f"{venue}: no live feed of this venue yet; there are {', '.join(_streams())}")
-    return make(instruments)
 
 
 def by_venue(instruments: Sequence[Instrument]) -> dict[str, dict[int, Instrument]]:
@@ -58,9 +40,3 @@ def by_venue(instruments: Sequence[Instrument]) -> dict[str, dict[int, Instrumen
     for market, instrument in enumerate(instruments):
         venues.setdefault(instrument.venue, {})[market] = instrument
     return venues
-
-
-def _streams() -> dict[str, Callable[[Mapping[int, Instrument]], VenueStream]]:
-    from bot.market.venues.binance import USDM, BinanceStream
-
-    return {USDM: BinanceStream}

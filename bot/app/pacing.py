@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import numpy as np
 
 from bot.core.clock import Clock
-from bot.engine.inbox import End, Inbox, Numbering, Timer
+from bot.core.commands import Answer
+from bot.engine.inbox import Asked, End, Inbox, Numbering, Timer
 from bot.engine.scheduler import PacedClock, TickScheduler
 
 FRAME_S = 0.02
@@ -22,6 +24,8 @@ LONGEST_WAIT_S = 0.25
 """A stop is noticed within this."""
 
 Split = Callable[[np.ndarray], list[np.ndarray]]
+Serve = Callable[[Inbox, PacedClock], AbstractAsyncContextManager[None]]
+"""Faces that a session opens beside its loop: they put commands into the inbox, at the clock's time."""
 
 
 async def run_paced(
@@ -30,6 +34,8 @@ async def run_paced(
     in_message: Callable[[], bool],
     stopping: Callable[[], bool],
     *,
+    answer: Callable[[], Answer],
+    serve: Serve | None = None,
     speed: float,
     clock: Clock,
     own_timers: bool,
@@ -39,7 +45,8 @@ async def run_paced(
     """Feed `apply` with numbered rows in real time times `speed`, until the source ends or `stopping`.
 
     `numbering` continues an earlier order, without it rows are numbered from 1.
-    `split` may cut each frame further, anywhere (for tests). With `own_timers`
+    `answer` tells what became of the command row just applied; `serve` opens
+    the faces that ask. `split` may cut each frame further, anywhere (for tests). With `own_timers`
     the source brings TIMER rows and no scheduler runs.
     """
     first = next(batches, None)
@@ -47,24 +54,27 @@ async def run_paced(
     if first is None:
         return inbox
     paced = PacedClock(clock, int(first[0]["recv_ns"]), speed)
-    consumer = asyncio.create_task(consume(inbox, numbering or Numbering(), apply, in_message, stopping))
+    work = consume(inbox, numbering or Numbering(), apply, in_message, stopping, answer)
+    consumer = asyncio.create_task(work)
     scheduler = None
     if not own_timers:
         scheduler = TickScheduler(paced, speed, lambda due, arrived: inbox.put(Timer(due, arrived)))
         scheduler.start()
     producer = asyncio.create_task(_produce(first, batches, inbox, paced, stopping, split))
     try:
-        done, _ = await asyncio.wait({producer, consumer}, return_when=asyncio.FIRST_COMPLETED)
-        if producer in done:
-            producer.result()
-        # whoever consumes ends it: a producer that waits for room would wait for ever
-        await consumer
+        async with serve(inbox, paced) if serve else nullcontext():
+            done, _ = await asyncio.wait({producer, consumer}, return_when=asyncio.FIRST_COMPLETED)
+            if producer in done:
+                producer.result()
+            # whoever consumes ends it: a producer that waits for room would wait for ever
+            await consumer
     finally:
         if scheduler is not None:
             scheduler.stop()
         for task in (producer, consumer):
             task.cancel()
         await asyncio.gather(producer, consumer, return_exceptions=True)
+        inbox.refuse_what_waits()
     return inbox
 
 
@@ -99,17 +109,23 @@ async def consume(
     apply: Callable[[np.ndarray], None],
     in_message: Callable[[], bool],
     stopping: Callable[[], bool],
+    answer: Callable[[], Answer],
 ) -> None:
     """The one reader of an inbox: rows numbered and applied, timers never inside a message."""
-    held: list[Timer] = []
+    held: list[Timer | Asked] = []
     while not stopping():
         item = await inbox.get()
         if isinstance(item, End):
             return
-        if isinstance(item, Timer):
+        if isinstance(item, Timer | Asked):
             held.append(item)
         else:
             apply(numbering.rows(item))
-        # a timer must not come between the rows of a message
+        # nothing must come between the rows of a message
         while held and not in_message():
-            apply(numbering.timer(held.pop(0)))
+            next_one = held.pop(0)
+            if isinstance(next_one, Timer):
+                apply(numbering.timer(next_one))
+                continue
+            apply(numbering.rows(next_one.row))
+            next_one.tell(answer())

@@ -11,7 +11,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,18 +28,24 @@ from bot.app.quota import Quota, live_tape
 from bot.app.recording import Recording, open_recording
 from bot.app.resuming import kept_state, restore_state
 from bot.app.sources import DemoSource, TapeSource, open_tapes
-from bot.app.status import Status
 from bot.app.status_of import StatusMaker
 from bot.app.wiring import Wired, wire
 from bot.core.clock import SystemClock, monotonic_ns
+from bot.core.commands import Answer, Command
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.engine import checkpoint
-from bot.engine.inbox import Numbering
+from bot.engine.command_rows import command_row
+from bot.engine.inbox import Asked, Inbox, Numbering
 from bot.engine.kernel import Ctl
+from bot.engine.obeying import misdirected
+from bot.engine.scheduler import PacedClock
 from bot.market.events import Kind, empty_rows
 from bot.market.synthetic import scenario as named_scenario
 from bot.market.tape import TapeHeader, open_tape
+from bot.operate.control import control_path, serve_control
+from bot.operate.operator import Operator
+from bot.operate.status import Status
 from bot.signals.learning.frozen import Keys
 from bot.signals.registry import card_names
 from bot.store.chronicle import Chronicle
@@ -207,6 +213,7 @@ class _Running:
         )
         if self.wired.trading is not None:
             restore_state(options, self.source, self.wired.trading, self.earlier)
+            self.wired.engine.accepting = not (options.kind == "paper" and self.earlier.get("paused", False))
         self.status = (
             None
             if options.on_status is None
@@ -226,6 +233,8 @@ class _Running:
                     self._apply,
                     lambda: self.wired.engine.in_message,
                     self.stop.is_set,
+                    answer=self.wired.engine.answers.pop,
+                    serve=self._serve,
                     speed=self.options.speed,
                     clock=self.clock,
                     own_timers=self.source.own_timers,
@@ -238,6 +247,25 @@ class _Running:
             self._apply(rows if self.numbering is None else self.numbering.rows(rows))
             if self.stop.is_set():
                 return
+
+    def _serve(self, inbox: Inbox, clock: PacedClock) -> AbstractAsyncContextManager[None]:
+        """Take commands from other processes while the session runs."""
+        instruments = self.source.instruments
+
+        async def obey(command: Command) -> Answer:
+            refused = misdirected(command, instruments)
+            if refused is not None:
+                return refused
+            asked = Asked(command_row(command, instruments, clock.now_ns()), asyncio.Future())
+            await inbox.put(asked)
+            return await asked.answer
+
+        def audit(what: str, detail: Mapping[str, Any]) -> None:
+            self.journal.audit(self.wired.engine.now_ns, what, detail)
+
+        look = StatusMaker(self.options, self.source, self.wired, self.journal.tally).make
+        operator = Operator(look, obey, audit, self.clock)
+        return serve_control(operator, control_path(self.database.path.parent))
 
     def _batches(self) -> Iterator[np.ndarray]:
         """The source's rows, behind a gap in every market where an earlier run goes on."""
@@ -272,6 +300,8 @@ class _Running:
             on_news=self._news,
             numbering=self.numbering or Numbering(),
             state=lambda: self.wired.engine.state,
+            answer=self.wired.engine.answers.pop,
+            serve=self._serve,
             duration_s=self.options.duration_s,
             opening=(gaps,) if gaps.size else (),
         )
@@ -369,6 +399,7 @@ class _Running:
             self.chronicle.before_commit(self.wired.engine.now_ns, self.wired.engine.state.signals)
         if self.options.kind == "paper":
             state = kept_state(self.source, self.wired.trading)
+            state["paused"] = not self.wired.engine.accepting
             self.journal.keep("session", state, self.wired.engine.now_ns)
         self.journal.commit()
 

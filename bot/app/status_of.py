@@ -7,15 +7,6 @@ from decimal import Decimal
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from bot.app.status import (
-    MarketStatus,
-    ModeStatus,
-    MoneyStatus,
-    RefusalStatus,
-    Status,
-    TradeStatus,
-    WallStatus,
-)
 from bot.core.clock import monotonic_ns
 from bot.core.enums import Mode, Side
 from bot.core.messages import Denied
@@ -24,6 +15,15 @@ from bot.engine.loop import Trading
 from bot.market.book import ASK, BID, best_tick
 from bot.market.heads import OK
 from bot.market.instruments import Instrument
+from bot.operate.status import (
+    MarketStatus,
+    ModeStatus,
+    MoneyStatus,
+    RefusalStatus,
+    Status,
+    TradeStatus,
+    WallStatus,
+)
 from bot.risk.trades import Trade
 from bot.signals.state import AWAKE
 from bot.signals.walls import WallStage

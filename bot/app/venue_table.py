@@ -25,7 +25,7 @@ TIMEOUT_MS = 5_000
 CCXT_NAMES = {
     "binance-usdm": "binanceusdm",
     "bybit-linear": "bybit",
-    "okx-swap": "okx",
+    "okx": "okx",
     "hyperliquid": "hyperliquid",
 }
 
@@ -94,7 +94,7 @@ def ask_ccxt(venue: str, hosts: Hosts | None = None) -> Markets:
 _OPTIONS: dict[str, dict[str, Any]] = {
     "binance-usdm": {"fetchMarkets": {"types": ["linear"]}},
     "bybit-linear": {"fetchMarkets": {"types": ["linear"]}},
-    "okx-swap": {"fetchMarkets": {"types": ["swap"]}},
+    "okx": {"fetchMarkets": {"types": ["swap"]}},
     "hyperliquid": {"fetchMarkets": {"types": ["swap"]}},
 }
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 import bot
-from bot.cli import config, evaluate, importing, kept, looking, rehearsing, reporting, running, tape, warmup
+from bot.cli import (
+    config,
+    evaluate,
+    importing,
+    kept,
+    looking,
+    operate,
+    rehearsing,
+    reporting,
+    running,
+    tape,
+    warmup,
+)
 
 app = typer.Typer(
     name="lopside",
@@ -48,5 +60,10 @@ app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
 app.command()(rehearsing.rehearse)
+app.command()(operate.pause)
+app.command()(operate.resume)
+app.command()(operate.cancel)
+app.command()(operate.close)
+app.command()(operate.flatten)
 app.add_typer(config.commands, name="config")
 app.command()(warmup.warmup)

@@ -12,7 +12,7 @@ from bot.cli.output import tell
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from bot.app.status import MarketStatus, Status, TradeStatus
+    from bot.operate.status import MarketStatus, Status, TradeStatus
 
 OnStatus = Callable[["Status"], None]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bot.core.commands import Answer
 from bot.market.events import EVENT, Kind
 
 
@@ -24,11 +25,24 @@ class Timer:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A person's command as a row, and where the answer goes."""
+
+    row: np.ndarray
+    answer: asyncio.Future[Answer]
+
+    def tell(self, answer: Answer) -> None:
+        """To whoever still waits."""
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """Nothing more will come."""
 
 
-Item = np.ndarray | Timer | End
+Item = np.ndarray | Timer | Asked | End
 
 
 class Inbox:
@@ -55,6 +69,13 @@ class Inbox:
 
     def waiting(self) -> int:
         return self._queue.qsize()
+
+    def refuse_what_waits(self) -> None:
+        """At the end: commands that came too late get an answer, the rest is dropped."""
+        while not self._queue.empty():
+            item = self._queue.get_nowait()
+            if isinstance(item, Asked):
+                item.tell(Answer(False, "the session has ended; nothing was done"))
 
 
 class Numbering:

@@ -6,20 +6,24 @@ stops. The time of every decision is the time of the record that caused it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
+from bot.core.commands import Answer
 from bot.core.enums import Mode, Stage, Trust
 from bot.core.errors import KernelError
 from bot.core.messages import Denied, Intent, MarketView
 from bot.core.protocols import Journal, Strategy
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine import sentinels
+from bot.engine.command_rows import command_of
 from bot.engine.decisions import DecisionHash
 from bot.engine.kernel import FOREVER, Ctl, State, Stop, advance, book_print, read_cards
+from bot.engine.obeying import obey
 from bot.engine.scheduler import TICK_NS, first_due_ns, modes_due
 from bot.engine.sentinels import Watch
 from bot.execution.paper import PaperVenue
@@ -36,6 +40,8 @@ from bot.risk.trades import ExitReason, Trade
 from bot.signals.readings import Readings
 from bot.signals.state import Signals
 from bot.signals.view import market_view
+
+_ANSWERS = 64  # to commands, until whoever asked takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ class Engine:
         self.trading = trading
         self.accepting = True
         self.doubts = np.zeros(len(self.instruments), np.int64)  # `Doubt` of each market's feed
+        self.answers: deque[Answer] = deque(maxlen=_ANSWERS)
         self._journal = journal
         self._slots = tuple(slots)
         self._own_timers = own_timers
@@ -140,12 +147,22 @@ class Engine:
             self._answer(stop, rows, at)
         self.counts.rows += rows.size
 
-    def flatten(self, reason: ExitReason) -> None:
-        """Close everything; takes effect with the rows to come. Entries stop."""
-        self.accepting = False
+    @property
+    def halted(self) -> bool:
+        """Whether a limit has stopped entries until a person resets it."""
+        return self.trading is not None and self.trading.risk.halted
+
+    def close(self, reason: ExitReason, market: int | None = None) -> None:
+        """Close every trade, or that of one market; in paper it takes effect with the rows to come."""
         if self.trading is not None:
-            self.trading.trader.flatten(self.now_ns, reason)
+            self.trading.trader.flatten(self.now_ns, reason, market)
             self._rearm()
+
+    def cancel_entry(self, market: int) -> None:
+        """Ask for the cancel of the entry that waits in a market."""
+        trading = self._need()
+        trading.trader.cancel_entries(self.now_ns, market)
+        self._rearm()
 
     def view(self, market: int, mode: Mode) -> MarketView | None:
         """The market as a strategy would see it now, None while there is no usable book."""
@@ -379,6 +396,8 @@ class Engine:
             self.counts.lost += int(row["value"])
         elif row["kind"] == Kind.TRUST:
             self.doubts[row["market"]] = int(row["value"])
+        elif row["kind"] == Kind.STATUS:
+            self.answers.append(obey(self, command_of(row, self.instruments)))
 
     def _need(self) -> Trading:
         assert self.trading is not None, "an engine that only watches was asked to trade"

@@ -103,6 +103,13 @@ class Trader:
                 self._begin_exit(trade, reason, now_ns)
                 self._steer(trade, now_ns)
 
+    def cancel_entries(self, now_ns: int, market: int) -> None:
+        """Cancel the entry that waits in a market; what it has filled stays open and protected."""
+        for trade in self.trades:
+            if trade.market == market:
+                self._desk.cancel_all(trade, OrderRole.ENTRY, now_ns)
+                self._steer(trade, now_ns)
+
     def on_report(self, report: Report) -> None:
         self.on_reports((report,))
 

@@ -463,21 +463,29 @@ class MarketData:
         return web.json_response([])  # only symbols whose interval was ever adjusted are listed
 
 
-def add_market_routes(app: web.Application, world: MarketWorld, faults: Faults | None = None) -> MarketData:
-    """The websocket paths, and REST market data where the application has no route of its own yet."""
+def add_market_routes(
+    app: web.Application, world: MarketWorld, faults: Faults | None = None, *, alone: bool = False
+) -> MarketData:
+    """The websocket paths, and the REST data that must agree with them.
+
+    `alone`: also what else a client of market data asks for. To be called before
+    other routes of the same paths are added: the first one answers.
+    """
     data = MarketData(world, faults or Faults(world.now_ns))
-    taken = {route.resource.canonical for route in app.router.routes() if route.resource is not None}
-    for path, handler in (
-        ("/fapi/v1/ping", data.ping),
-        ("/fapi/v1/time", data.time),
-        ("/fapi/v1/exchangeInfo", data.exchange_info),
-        ("/fapi/v1/depth", data.depth),
-        ("/fapi/v1/openInterest", data.open_interest),
-        ("/fapi/v1/fundingInfo", data.funding_info),
-        ("/futures/data/globalLongShortAccountRatio", data.long_short),
-    ):
-        if path not in taken:
-            app.router.add_get(path, handler)
+    routes = {
+        "/fapi/v1/depth": data.depth,
+        "/fapi/v1/openInterest": data.open_interest,
+        "/futures/data/globalLongShortAccountRatio": data.long_short,
+    }
+    if alone:
+        routes |= {
+            "/fapi/v1/ping": data.ping,
+            "/fapi/v1/time": data.time,
+            "/fapi/v1/exchangeInfo": data.exchange_info,
+            "/fapi/v1/fundingInfo": data.funding_info,
+        }
+    for path, handler in routes.items():
+        app.router.add_get(path, handler)
     for prefix in ("", "/public", "/market"):
         app.router.add_get(f"{prefix}/stream", data.socket)
         app.router.add_get(f"{prefix}/ws", data.socket)

@@ -8,6 +8,7 @@ import pytest
 
 from bot.app.pacing import run_paced
 from bot.core.clock import SystemClock
+from bot.core.commands import Answer
 from bot.engine.inbox import Numbering
 from bot.market.events import Flag, Kind, empty_rows
 
@@ -37,6 +38,9 @@ class Collector:
     def in_message(self) -> bool:
         return bool(self.parts) and self.parts[-1]["kind"][-1] == Kind.LEVEL
 
+    def answer(self) -> Answer:
+        raise AssertionError("nobody asked")
+
     def stopping(self) -> bool:
         return self._stop_after is not None and len(self.parts) >= self._stop_after
 
@@ -45,7 +49,7 @@ class Collector:
 
 
 def pace(batches: Iterator[np.ndarray], to: Collector, **options: object) -> None:
-    defaults = {"speed": AS_FAST_AS_IT_GOES, "clock": SystemClock(), "own_timers": False}
+    defaults = {"speed": AS_FAST_AS_IT_GOES, "clock": SystemClock(), "own_timers": False, "answer": to.answer}
     asyncio.run(
         run_paced(batches, to.apply, to.in_message, to.stopping, **{**defaults, **options})  # type: ignore[arg-type]
     )

@@ -9,7 +9,9 @@ from math import nan
 import pytest
 from rich.console import Console
 
-from bot.app.status import (
+from bot.cli.live_view import Lines, amount, line, render
+from bot.core.enums import Mode, Side, Stage, Trust
+from bot.operate.status import (
     MarketStatus,
     ModeStatus,
     MoneyStatus,
@@ -18,8 +20,6 @@ from bot.app.status import (
     TradeStatus,
     WallStatus,
 )
-from bot.cli.live_view import Lines, amount, line, render
-from bot.core.enums import Mode, Side, Stage, Trust
 
 MARKET = MarketStatus(
     symbol="BTCUSDT",

@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.app.pacing import _consume
-from bot.engine.inbox import End, Inbox, Item, Numbering, Timer
+from bot.core.commands import Answer, Command, Verb
+from bot.engine.command_rows import command_row
+from bot.engine.inbox import Asked, End, Inbox, Item, Numbering, Timer
 from bot.market.events import EVENT, Kind, empty_rows
 from tests.engine.world import opened
+from tests.trading import LINEAR
 
 
 def received(*stamps: int) -> np.ndarray:
@@ -58,6 +61,9 @@ def test_a_timer_is_a_row_with_due_and_arrival() -> None:
     assert (row["kind"], row["ref"], row["recv_ns"], row["seq"]) == (Kind.TIMER, 90, 100, 4)
 
 
+DONE = Answer(True, "done")
+
+
 def consumed(*items: Item) -> np.ndarray:
     """What the one consumer makes of these items, as one array."""
     applied: list[np.ndarray] = []
@@ -69,7 +75,7 @@ def consumed(*items: Item) -> np.ndarray:
         inbox = Inbox()
         for item in (*items, End()):
             await inbox.put(item)
-        await _consume(inbox, Numbering(), applied.append, in_message, lambda: False)
+        await _consume(inbox, Numbering(), applied.append, in_message, lambda: False, lambda: DONE)
 
     asyncio.run(scene())
     return np.concatenate(applied)
@@ -119,3 +125,36 @@ def test_a_full_inbox_makes_the_producer_wait_and_keeps_the_order() -> None:
     got, most = asyncio.run(scene())
     assert got == list(range(6))
     assert most <= 2
+
+
+def test_a_command_inside_a_message_waits_for_its_commit_and_is_answered() -> None:
+    message = opened(1.0).rows()
+    command = command_row(Command(Verb.PAUSE), (LINEAR,), int(message["recv_ns"][0]))
+
+    async def scene() -> tuple[list[int], Answer]:
+        inbox = Inbox()
+        applied: list[np.ndarray] = []
+        asked = Asked(command, asyncio.Future())
+        for item in (message[:3], asked, message[3:], End()):
+            await inbox.put(item)
+
+        def in_message() -> bool:
+            return len(applied) == 1
+
+        await _consume(inbox, Numbering(), applied.append, in_message, lambda: False, lambda: DONE)
+        return np.concatenate(applied)["kind"].tolist(), await asked.answer
+
+    kinds, answer = asyncio.run(scene())
+    assert kinds == [*message["kind"].tolist(), Kind.STATUS]
+    assert answer is DONE
+
+
+def test_a_command_that_comes_too_late_is_told_so() -> None:
+    async def scene() -> Answer:
+        inbox = Inbox()
+        asked = Asked(command_row(Command(Verb.FLATTEN), (LINEAR,), 1), asyncio.Future())
+        await inbox.put(asked)
+        inbox.refuse_what_waits()
+        return await asked.answer
+
+    assert not asyncio.run(scene()).done

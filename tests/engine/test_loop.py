@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bot.core.commands import Verb
 from bot.core.enums import Action, DenyReason, Entry, Mode, OrderRole, Side, Stage
 from bot.core.errors import KernelError
 from bot.core.messages import MarketView, TradeView
@@ -256,11 +257,11 @@ def test_without_a_usable_book_nobody_is_asked() -> None:
     assert [seconds(now) for now, _, _ in strategy.asked] == [60.0]
 
 
-def test_flatten_closes_everything_and_ends_entries() -> None:
+def test_the_command_flatten_closes_everything_and_ends_entries() -> None:
     strategy = Scripted(a_long())
     world = World(strategy, modes=(Mode.SCALP,)).feed(opened().quiet(1.0, 40.0, 0.1))
     asked = len(strategy.asked)
-    world.engine.flatten(ExitReason.OPERATOR)
+    answer = world.tell(Verb.FLATTEN)
     later = opened(40.1).quiet(40.2, 95.0, 0.1).rows()
     later["seq"] += 10_000
     world.engine.feed(later)
@@ -268,6 +269,8 @@ def test_flatten_closes_everything_and_ends_entries() -> None:
     assert world.journal.of("trade")[-1]["reason"] == ExitReason.OPERATOR
     assert world.venue.position_lots(0) == 0
     assert len(strategy.asked) == asked
+    assert answer.done
+    assert "closing" in answer.text
 
 
 def test_an_engine_that_only_watches_reads_and_asks_nobody() -> None:

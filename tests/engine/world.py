@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from bot.core.commands import Answer, Command, Verb
 from bot.core.enums import Action, Entry, Mode, Side
 from bot.core.ids import intent_id
 from bot.core.messages import Denied, Intent, MarketView, Order, Plan, TradeView
+from bot.engine.command_rows import command_row
 from bot.engine.decisions import DecisionHash, HashingJournal
 from bot.engine.kernel import new_state
 from bot.engine.loop import Engine, Slot, Trading
@@ -211,6 +213,12 @@ class World:
     def feed(self, stream: Stream) -> World:
         self.engine.feed(stream.rows())
         return self
+
+    def tell(self, verb: Verb, subject: str = "") -> Answer:
+        """A person's command, at the time of the last row."""
+        command = Command(verb, subject)
+        self.engine.feed(command_row(command, self.engine.instruments, self.engine.now_ns))
+        return self.engine.answers.pop()
 
     def orders(self, role: str | None = None) -> list[Order]:
         return [o for o in self.journal.of("order") if role is None or o.role == role]

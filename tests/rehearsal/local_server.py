@@ -11,7 +11,6 @@ from random import Random
 import numpy as np
 from aiohttp import web
 
-from bot.app.markets import stream_of
 from bot.engine.inbox import Inbox, Numbering
 from bot.market.doubts import Doubt
 from bot.market.events import Flag, Kind, RowBuffer
@@ -21,6 +20,7 @@ from bot.market.feeds.feed import VenueFeed
 from bot.market.feeds.rest import Rest
 from bot.market.feeds.steady import SteadyClock
 from bot.market.instruments import find
+from bot.market.venues.known import stream_of
 from bot.market.venues.protocol import Hosts
 from bot.rehearsal.faults import Faults
 from bot.rehearsal.market_data import MarketData, MarketWorld, add_market_routes
@@ -42,7 +42,7 @@ class Server:
 async def serving(world: MarketWorld) -> AsyncIterator[Server]:
     app = web.Application()
     faults = Faults(world.now_ns)
-    data = add_market_routes(app, world, faults)
+    data = add_market_routes(app, world, faults, alone=True)
     runner = web.AppRunner(app, shutdown_timeout=0.5)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -133,7 +133,7 @@ async def listening(server: Server, *, capacity: int = 4096, audits: bool = True
     pause.set()
     clock = SteadyClock()
     feed = VenueFeed(
-        stream_of(markets),
+        stream_of("binance", markets),
         markets,
         server.hosts,
         Rest(server.hosts.rest, RateBudget(), clock),
@@ -166,7 +166,7 @@ async def listening(server: Server, *, capacity: int = 4096, audits: bool = True
 
 def warm_decoder() -> None:
     """Compile or load the row encoder: it takes seconds, in which no socket is heard."""
-    out, stream = RowBuffer(), stream_of({0: find("binance-usdm:BTCUSDT")})
+    out, stream = RowBuffer(), stream_of("binance", {0: find("binance-usdm:BTCUSDT")})
     change = '{"e":"depthUpdate","E":1,"T":1,"s":"BTCUSDT","U":1,"u":2,"pu":0,"b":[["1.0","1"]],"a":[]}'
     stream.on_frame("public", 1, change.encode(), out)
 

@@ -1,0 +1,82 @@
+"""`pause`, `resume`, `cancel`, `close` and `flatten`: what a person tells a running session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.cli.options import AsJson, ConfigFile, Session, load_config
+from bot.cli.output import print_json, say, tell
+
+if TYPE_CHECKING:
+    from bot.operate.control import ControlClient
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the code: this is meant.")]
+OneSymbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="The market.", show_default=False)]
+AnySymbol = Annotated[
+    str | None, typer.Argument(metavar="[SYMBOL]", help="The market; none: all.", show_default=False)
+]
+
+
+def pause(session: Session = None, as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """Stop entries of the running session; open trades are managed on. Survives a restart."""
+    _tell_the_bot("pause", "", config, session, as_json)
+
+
+def resume(session: Session = None, as_json: AsJson = False, config: ConfigFile = None) -> None:
+    """Allow entries again."""
+    _tell_the_bot("resume", "", config, session, as_json)
+
+
+def cancel(
+    symbol: AnySymbol = None, session: Session = None, as_json: AsJson = False, config: ConfigFile = None
+) -> None:
+    """Cancel entries that wait; positions, stops and targets stay."""
+    _tell_the_bot("cancel", symbol or "", config, session, as_json)
+
+
+def close(
+    symbol: OneSymbol,
+    session: Session = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Close the open trade of a symbol at the market; shows it and asks for a code first."""
+    _tell_the_bot("close", symbol, config, session, as_json, yes)
+
+
+def flatten(
+    session: Session = None, yes: Yes = False, as_json: AsJson = False, config: ConfigFile = None
+) -> None:
+    """Close every trade at the market and stop entries; shows them and asks for a code first."""
+    _tell_the_bot("flatten", "", config, session, as_json, yes)
+
+
+def _tell_the_bot(
+    verb: str, subject: str, config: Any, session: Any, as_json: bool, yes: bool = False
+) -> None:
+    from bot.operate.control import ControlClient
+    from bot.store.database import session_folder
+
+    settings = load_config(config, session__name=session)
+    with ControlClient(session_folder(settings.storage.folder, settings.session.name)) as bot:
+        answer = _answered(bot, bot.call(do="ask", verb=verb, subject=subject), yes)
+    if as_json:
+        print_json(answer)
+    else:
+        say(answer["text"])
+    if not answer["done"]:
+        raise typer.Exit(1)
+
+
+def _answered(bot: ControlClient, reply: dict[str, Any], yes: bool) -> dict[str, Any]:
+    """The answer; a proposal is shown and confirmed first."""
+    proposal = reply.get("proposal")
+    if proposal is not None:
+        tell(proposal["preview"])
+        code = proposal["code"] if yes else typer.prompt(f"type {proposal['code']} to do it", err=True)
+        reply = bot.call(do="confirm", code=code)
+    answer: dict[str, Any] = reply["answer"]
+    return answer

@@ -1,0 +1,36 @@
+"""What a person may tell a running bot, and what it answers: lower risk, or allow entries; none opens.
+
+They enter the engine through the inbox like everything else, between two
+messages of the market, and take effect at the time of the record before them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verb(StrEnum):
+    PAUSE = "pause"  # no new entries; open trades are managed on
+    RESUME = "resume"
+    CANCEL = "cancel"  # entries that wait, of one symbol or of all
+    CLOSE = "close"  # the open trade of one symbol
+    FLATTEN = "flatten"  # every trade, and pause
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`subject` is a symbol where the verb wants one, "" for all; `by` says who asked, for the audit."""
+
+    verb: Verb
+    subject: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a command: done or refused, in words for a person."""
+
+    done: bool
+    text: str
+    trades: tuple[str, ...] = ()  # ids of the trades it touched
