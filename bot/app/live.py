@@ -18,8 +18,8 @@ import numpy as np
 
 from bot.app.markets import by_venue
 from bot.app.pacing import Serve, consume
+from bot.app.reach import Unreachable
 from bot.core.commands import Answer
-from bot.core.errors import LopsideError
 from bot.core.units import NS_PER_S
 from bot.engine.inbox import End, Inbox, Numbering, Timer
 from bot.engine.kernel import State
@@ -41,10 +41,6 @@ START_WITHIN_S = 8.0
 LOOK_S = 0.25
 
 OnNews = Callable[[str, Mapping[str, Any]], None]
-
-
-class Unreachable(LopsideError):
-    """No venue answers."""
 
 
 @dataclass(slots=True)
@@ -159,7 +155,7 @@ class LiveRun:
             if self.duration_s and passed_s >= self.duration_s:
                 return
             if passed_s >= START_WITHIN_S and not any(feed.counts.rows for feed in feeds):
-                raise Unreachable(_why(feeds))
+                raise Unreachable(why_silent(feeds))
             await asyncio.sleep(0.05)
 
     async def _look_after(self, feeds: Sequence[VenueFeed]) -> None:
@@ -198,7 +194,7 @@ async def _drained(inbox: Inbox, consumer: asyncio.Task[None]) -> None:
     end.cancel()
 
 
-def _why(feeds: Sequence[VenueFeed]) -> str:
+def why_silent(feeds: Sequence[VenueFeed]) -> str:
     parts = []
     for feed in feeds:
         reasons = {

@@ -12,6 +12,7 @@ from bot.app.venue_table import OnNews, instruments_of
 from bot.core.clock import SystemClock
 from bot.core.errors import BadInput
 from bot.market.instruments import Instrument
+from bot.market.venues.known import public_hosts
 from bot.market.venues.protocol import Hosts
 
 if TYPE_CHECKING:
@@ -24,12 +25,20 @@ INSTRUMENTS_FOLDER = "instruments"
 def open_live(options: SessionOptions) -> LiveSource:
     """The session's source. Raises BadInput for unknown venues and symbols."""
     markets = live_instruments(options.config, options.symbols, options.on_warning)
-    return LiveSource(
-        markets,
-        urls_of(options.config.market.urls),
-        options.seed,
-        options.duration_s,
-    )
+    urls = urls_of(options.config.market.urls)
+    return LiveSource(markets, urls, options.seed, options.duration_s)
+
+
+def hosts_of(config: Config) -> dict[str, Hosts]:
+    """Where each venue of a live session is looked for, the traded one first."""
+    urls = urls_of(config.market.urls)
+    return {venue: urls.get(venue) or public_hosts(venue) for venue in venues_of(config)}
+
+
+def venues_of(config: Config) -> tuple[str, ...]:
+    """The traded venue, then the reference venues. Raises BadInput for one that is not read live."""
+    named = (config.market.venue, *config.market.references)
+    return tuple(dict.fromkeys(venue_named(name) for name in named))
 
 
 def live_instruments(
@@ -40,7 +49,7 @@ def live_instruments(
     urls = urls_of(config.market.urls)
     folder = config.storage.folder.expanduser() / INSTRUMENTS_FOLDER
     found: list[Instrument] = []
-    for venue in dict.fromkeys(venue_named(v) for v in (config.market.venue, *config.market.references)):
+    for venue in venues_of(config):
         there = [symbol_on(venue, s) for s in named]
         found += instruments_of(
             venue, there, folder, SystemClock().now_ns(), hosts=urls.get(venue), on_news=on_news

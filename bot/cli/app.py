@@ -12,6 +12,7 @@ from bot.cli import (
     kept,
     looking,
     operate,
+    recording,
     rehearsing,
     reporting,
     running,
@@ -59,6 +60,7 @@ app.command()(kept.weights)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
+app.command()(recording.record)
 app.command()(rehearsing.rehearse)
 app.command()(operate.pause)
 app.command()(operate.resume)

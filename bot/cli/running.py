@@ -231,6 +231,11 @@ def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **m
             tell(f"warning: {what.replace('_', ' ')}: {detail.get('reason') or detail.get('notes')}")
 
         options = _options(kind, config, tapes, on_status=on_status, on_warning=on_warning, **more)
+        if options.market == "live":
+            from bot.app.live_markets import hosts_of
+            from bot.app.reach import require
+
+            require(hosts_of(config))  # before anything is compiled: a person waits
         if options.speed > 0:
             from bot.app.warm import compile_all
 

@@ -10,7 +10,7 @@ from bot.market.venues.binance import BinanceStream
 from bot.market.venues.bybit import BybitStream
 from bot.market.venues.hyperliquid import HyperliquidStream
 from bot.market.venues.okx import OkxStream
-from bot.market.venues.protocol import VenueStream
+from bot.market.venues.protocol import Hosts, VenueStream
 
 _STREAMS = (BinanceStream, BybitStream, OkxStream, HyperliquidStream)
 _BY_VENUE = {venue: stream for stream in _STREAMS for venue in stream.VENUES}
@@ -27,6 +27,11 @@ ALIASES = {"binance": "binance-usdm", "bybit": "bybit-linear"}
 def full_name(venue: str) -> str:
     """The venue a person means."""
     return ALIASES.get(venue, venue)
+
+
+def public_hosts(venue: str) -> Hosts:
+    """Where a venue's public data is."""
+    return _BY_VENUE[full_name(venue)].hosts
 
 
 def stream_of(venue: str, instruments: Mapping[int, Instrument]) -> VenueStream:
