@@ -7,6 +7,7 @@ import typer
 import bot
 from bot.cli import (
     config,
+    doctoring,
     evaluate,
     importing,
     kept,
@@ -60,6 +61,7 @@ app.command()(kept.weights)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
+app.command()(doctoring.doctor)
 app.command()(recording.record)
 app.command()(rehearsing.rehearse)
 app.command()(operate.pause)

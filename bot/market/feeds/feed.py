@@ -36,7 +36,10 @@ RESYNC_EVERY_S = 5.0
 """A connection is not restarted more often because of what its books look like."""
 
 OnRaw = Callable[[int, str, bytes], None]
-"""(receive time, connection or REST question, payload) before anything is made of it."""
+"""(receive time, name, payload) before anything is made of it.
+
+Names are connections, `rest:<asked>:<symbol>`, or a connection behind + and - where it comes and goes.
+"""
 
 
 class Sink(Protocol):
@@ -169,6 +172,8 @@ class VenueFeed:
 
     def connected(self, name: str) -> None:
         now_ns = self.clock.now_ns()
+        if self.on_raw is not None:
+            self.on_raw(now_ns, f"+{name}", self.links[name].wanted.url.encode())
         self._hear(self.stream.on_connected(name, now_ns, self._out), must=True)
 
     def frame(self, name: str, payload: bytes) -> bool:
@@ -193,6 +198,8 @@ class VenueFeed:
         if not reason.startswith("renewed"):
             detail = {"venue": self.stream.venue, "connection": name, "reason": reason}
             self._news("feed_disconnected", detail)
+        if self.on_raw is not None:
+            self.on_raw(now_ns, f"-{name}", reason.encode())
         self.stream.on_disconnected(name, now_ns, self._out)
         if self._owed_lost:
             self._out.put(Kind.LOST, now_ns, 0, next(iter(self.instruments)), value=float(self._owed_lost))
