@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from bot.app.markets import by_venue
 from bot.app.pacing import Serve, consume
 from bot.app.reach import Unreachable
+from bot.app.venue_table import make_exchange
 from bot.core.commands import Answer
 from bot.core.units import NS_PER_S
 from bot.engine.inbox import End, Inbox, Numbering, Timer
@@ -27,19 +29,21 @@ from bot.engine.scheduler import PacedClock, TickScheduler
 from bot.market.book import ASK, BID, levels
 from bot.market.feeds.audit import Ladder
 from bot.market.feeds.budget import RateBudget
+from bot.market.feeds.ccxt_feed import CcxtFeed
 from bot.market.feeds.feed import OnRaw, VenueFeed
 from bot.market.feeds.rest import Rest
 from bot.market.feeds.steady import SteadyClock
 from bot.market.heads import CROSSED, LOCKED
 from bot.market.instruments import Instrument
 from bot.market.trust import CROSSED_NS, OUTSIDE_COMMITS, OUTSIDE_NS
-from bot.market.venues.known import stream_of
+from bot.market.venues.known import LIVE, stream_of
 from bot.market.venues.protocol import Hosts
 
 START_WITHIN_S = 8.0
 """The first rows must be there by then."""
 LOOK_S = 0.25
 
+Feed = VenueFeed | CcxtFeed
 OnNews = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -66,15 +70,18 @@ class LiveSource:
     seed: int = 1
     expected_s: float | None = None
     own_timers: bool = False
-    feeds: list[VenueFeed] = field(default_factory=list)
+    feeds: list[Feed] = field(default_factory=list)
     clock: SteadyClock = field(default_factory=SteadyClock)
 
     def open(
         self, inbox: Inbox, ladders: EngineLadders | None, on_news: OnNews, on_raw: OnRaw | None = None
-    ) -> list[VenueFeed]:
+    ) -> list[Feed]:
         """The feeds of all venues, ready to run."""
         random = Random(self.seed)  # jitter only
         for venue, markets in by_venue(self.instruments).items():
+            if venue not in LIVE:
+                self.feeds.append(self._through_ccxt(venue, markets, inbox, random, on_news))
+                continue
             stream = stream_of(venue, markets)
             hosts = self.urls.get(venue, stream.hosts)
             rest = Rest(hosts.rest, RateBudget(), self.clock)
@@ -82,6 +89,19 @@ class LiveSource:
             feed.ladders, feed.on_news, feed.on_raw = ladders, on_news, on_raw
             self.feeds.append(feed)
         return self.feeds
+
+    def _through_ccxt(
+        self,
+        venue: str,
+        markets: Mapping[int, Instrument],
+        inbox: Inbox,
+        random: Random,
+        on_news: OnNews,
+    ) -> CcxtFeed:
+        import ccxt.pro
+
+        make = partial(make_exchange, ccxt.pro, venue, self.urls.get(venue))
+        return CcxtFeed(venue, markets, make, inbox, self.clock, random, on_news)
 
     def resume_state(self) -> dict[str, Any]:
         return {}
@@ -141,13 +161,13 @@ class LiveRun:
             await asyncio.gather(work, ends, consumer, return_exceptions=True)
             inbox.refuse_what_waits()
 
-    async def _feed(self, feeds: Sequence[VenueFeed]) -> None:
+    async def _feed(self, feeds: Sequence[Feed]) -> None:
         async with asyncio.TaskGroup() as tasks:
             for feed in feeds:
                 tasks.create_task(feed.run())
             tasks.create_task(self._look_after(feeds))
 
-    async def _until_over(self, feeds: Sequence[VenueFeed]) -> None:
+    async def _until_over(self, feeds: Sequence[Feed]) -> None:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         while not self.stopping():
@@ -158,7 +178,7 @@ class LiveRun:
                 raise Unreachable(why_silent(feeds))
             await asyncio.sleep(0.05)
 
-    async def _look_after(self, feeds: Sequence[VenueFeed]) -> None:
+    async def _look_after(self, feeds: Sequence[Feed]) -> None:
         """What only the engine's view shows: ladders that are crossed or do not follow the trades."""
         while True:
             await asyncio.sleep(LOOK_S)
@@ -194,13 +214,9 @@ async def _drained(inbox: Inbox, consumer: asyncio.Task[None]) -> None:
     end.cancel()
 
 
-def why_silent(feeds: Sequence[VenueFeed]) -> str:
-    parts = []
-    for feed in feeds:
-        reasons = {
-            link.counts.last_reason or "connected, but it says nothing" for link in feed.links.values()
-        }
-        parts.append(f"{feed.stream.venue} at {feed.hosts.ws} ({'; '.join(sorted(reasons))})")
+def why_silent(feeds: Sequence[Feed]) -> str:
+    """What to tell a person when nothing came."""
+    parts = [f"{feed.name} ({'; '.join(sorted(feed.troubles()))})" for feed in feeds]
     return (
         f"no market data within {START_WITHIN_S:g} s from {', '.join(parts)}; check the network with "
         "`lopside doctor`, or run without one: `lopside paper --market demo`"

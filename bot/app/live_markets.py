@@ -12,7 +12,7 @@ from bot.app.venue_table import OnNews, instruments_of
 from bot.core.clock import SystemClock
 from bot.core.errors import BadInput
 from bot.market.instruments import Instrument
-from bot.market.venues.known import public_hosts
+from bot.market.venues.known import LIVE, public_hosts
 from bot.market.venues.protocol import Hosts
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def open_live(options: SessionOptions) -> LiveSource:
 def hosts_of(config: Config) -> dict[str, Hosts]:
     """Where each venue of a live session is looked for, the traded one first."""
     urls = urls_of(config.market.urls)
-    return {venue: urls.get(venue) or public_hosts(venue) for venue in venues_of(config)}
+    native = (venue for venue in venues_of(config) if venue in LIVE or venue in urls)
+    return {venue: urls.get(venue) or public_hosts(venue) for venue in native}
 
 
 def venues_of(config: Config) -> tuple[str, ...]:

@@ -17,11 +17,20 @@ LIVE_SYMBOLS = (
 
 
 def venue_named(name: str) -> str:
-    """`binance` is `binance-usdm`. Raises BadInput that names the venues that are read live."""
+    """`binance` is `binance-usdm`; any other name is one of ccxt's. Raises BadInput where there is none."""
     venue = full_name(name)
-    if venue not in LIVE:
-        raise BadInput(f"unknown venue {name!r}; read live are {', '.join(LIVE)}")
+    if venue not in LIVE and venue not in ccxt_venues():
+        raise BadInput(f"unknown venue {name!r}; read live are {', '.join(LIVE)}, and through ccxt many more")
     return venue
+
+
+def ccxt_venues() -> frozenset[str]:
+    """Venues that ccxt.pro can watch, none where it is not installed."""
+    try:
+        import ccxt.pro
+    except ImportError:
+        return frozenset()
+    return frozenset(ccxt.pro.exchanges)
 
 
 def symbol_on(venue: str, symbol: str) -> str:

@@ -69,7 +69,7 @@ def reach_all(hosts: Mapping[str, Hosts]) -> dict[str, tuple[Reached, Reached]]:
 def require(hosts: Mapping[str, Hosts]) -> None:
     """Raises Unreachable, within seconds and naming what runs without a network, when no venue answers."""
     found = reach_all(hosts)
-    if any(stream.fine for stream, _ in found.values()):
+    if not hosts or any(stream.fine for stream, _ in found.values()):
         return
     reasons = ", ".join(f"{venue} at {s.url}: {s.trouble}" for venue, (s, _) in found.items())
     raise Unreachable(

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bot.app.live import START_WITHIN_S, LiveSource, why_silent
+from bot.app.live import START_WITHIN_S, Feed, LiveSource, why_silent
 from bot.app.quota import Quota
 from bot.app.reach import Unreachable
 from bot.core.errors import BadInput
@@ -112,7 +112,7 @@ class Recorder:
                 asyncio.get_running_loop().add_signal_handler(number, self._stop)
         inbox = Inbox()
         feeds = self.source.open(inbox, None, self.on_news or (lambda what, detail: None))
-        raws = [self._raw_of(feed) for feed in feeds]
+        raws = [self._raw_of(feed) for feed in feeds if isinstance(feed, VenueFeed)]
         writer = asyncio.create_task(self._write(inbox, tape, raws))
         work = asyncio.create_task(_all(feeds))
         watch = asyncio.create_task(self._watch(feeds, raws))
@@ -155,7 +155,7 @@ class Recorder:
                 for raw in raws:
                     raw.flush()
 
-    async def _watch(self, feeds: list[VenueFeed], raws: list[RawFiles]) -> None:
+    async def _watch(self, feeds: list[Feed], raws: list[RawFiles]) -> None:
         """The end, the disk, and what people see."""
         quota = Quota.of(self.folder, 0.0, self.min_free_mb)
         loop = asyncio.get_running_loop()
@@ -175,7 +175,7 @@ class Recorder:
                 return
 
 
-async def _all(feeds: list[VenueFeed]) -> None:
+async def _all(feeds: list[Feed]) -> None:
     async with asyncio.TaskGroup() as tasks:
         for feed in feeds:
             tasks.create_task(feed.run())

@@ -74,10 +74,7 @@ def ask_ccxt(venue: str, hosts: Hosts | None = None) -> Markets:
         import ccxt
     except ImportError:
         raise CannotAsk("ccxt is not installed (pip install 'lopside[live]')") from None
-    exchange = getattr(ccxt, CCXT_NAMES[venue])({"timeout": TIMEOUT_MS, "options": _OPTIONS.get(venue, {})})
-    exchange.options["fetchCurrencies"] = False
-    if hosts is not None:
-        point(exchange, hosts)
+    exchange = make_exchange(ccxt, venue, hosts)
     try:
         listed = exchange.load_markets()
     except ccxt.BaseError as error:
@@ -91,9 +88,19 @@ def ask_ccxt(venue: str, hosts: Hosts | None = None) -> Markets:
     return made
 
 
+def make_exchange(module: Any, venue: str, hosts: Hosts | None = None) -> Any:
+    """An exchange of `ccxt` or `ccxt.pro`, without keys; `hosts` put a local server in its place."""
+    name = CCXT_NAMES.get(venue, venue)
+    options = {"fetchCurrencies": False, **_OPTIONS.get(name, {})}
+    exchange = getattr(module, name)({"timeout": TIMEOUT_MS, "options": options})
+    if hosts is not None:
+        point(exchange, hosts)
+    return exchange
+
+
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "binance-usdm": {"fetchMarkets": {"types": ["linear"]}},
-    "bybit-linear": {"fetchMarkets": {"types": ["linear"]}},
+    "binanceusdm": {"fetchMarkets": {"types": ["linear"]}},
+    "bybit": {"fetchMarkets": {"types": ["linear"]}},
     "okx": {"fetchMarkets": {"types": ["swap"]}},
     "hyperliquid": {"fetchMarkets": {"types": ["swap"]}},
 }
@@ -119,7 +126,10 @@ def from_ccxt(venue: str, market: Mapping[str, Any]) -> Instrument | None:
     tick, lot = market["precision"].get("price"), market["precision"].get("amount")
     if not tick or not lot:
         return None
-    symbol = str(market["base"]) if venue == "hyperliquid" else str(market["id"])
+    if venue == "hyperliquid":
+        symbol = str(market["base"])
+    else:
+        symbol = str(market["id"]) if venue in CCXT_NAMES else f"{market['base']}{market['quote']}"
     known = shipped().get(f"{venue}:{symbol}")
     limits = market.get("limits", {})
     leverage = (limits.get("leverage") or {}).get("max")

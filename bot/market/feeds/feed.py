@@ -157,6 +157,15 @@ class VenueFeed:
         next(iter(self.links.values())).restart(reason)
         return True
 
+    @property
+    def name(self) -> str:
+        """Venue and where it is looked for."""
+        return f"{self.stream.venue} at {self.hosts.ws}"
+
+    def troubles(self) -> set[str]:
+        """Why nothing came, for people."""
+        return {link.counts.last_reason or "connected, but it says nothing" for link in self.links.values()}
+
     def status(self) -> dict[str, Any]:
         """For people: connections, counters, what each book is doubted for."""
         return {
