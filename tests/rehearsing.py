@@ -17,7 +17,8 @@ from bot.core.clock import SystemClock
 from bot.core.units import NS_PER_S
 from bot.market.synthetic import SyntheticMarket
 from bot.rehearsal.exchange import Exchange
-from bot.rehearsal.server import Venue, build
+from bot.rehearsal.params import Params
+from bot.rehearsal.server import ROUTES, Venue, build
 from bot.rehearsal.signing import Keys
 from bot.rehearsal.wire_journal import WireJournal
 from bot.rehearsal.world import WARM_NS, World
@@ -132,3 +133,28 @@ async def eventually(condition: Any, what: str, within_s: float = 5.0) -> Any:
             return found
         assert loop.time() < until, f"waited {within_s} s for {what}"
         await asyncio.sleep(0.01)
+
+
+def exchange_at(seed: int = 3, deposit: str = "10000") -> Exchange:
+    """Without sockets: the exchange on a demo market whose time moves by `step`, from a fixed instant on."""
+    return Exchange(demo_world(seed, 0.0, OPEN_NS), Decimal(deposit))
+
+
+OPEN_NS = 1_767_225_605 * NS_PER_S
+"""Five seconds after the start of 2026."""
+
+
+def ask(exchange: Exchange, what: str, **params: object) -> Any:
+    """An endpoint by method and path, e.g. `POST order`, as if its request had been signed."""
+    method, _, path = what.partition(" ")
+    route = next(r for r in ROUTES if r.method == method and r.path.endswith(f"/{path}"))
+    fields = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in params.items()}
+    exchange.world.catch_up()
+    return route.endpoint(exchange, Params(fields))
+
+
+def listen(exchange: Exchange) -> list[dict[str, Any]]:
+    """Every event of the user stream from now on."""
+    events: list[dict[str, Any]] = []
+    exchange.listeners.append(events.append)
+    return events

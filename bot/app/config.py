@@ -65,10 +65,16 @@ class SessionConfig(Group):
 class MarketConfig(Group):
     """Where the market comes from."""
 
-    source: Literal["demo", "replay"] = "demo"
-    """demo: the embedded synthetic market; replay: a tape."""
+    source: Literal["demo", "replay", "live"] = "demo"
+    """demo: the embedded synthetic market; replay: a tape; live: public data of a venue, no keys needed."""
+    venue: str = "binance"
+    """Venue whose markets are traded, when live: binance, bybit, okx or hyperliquid."""
+    references: Names = ()
+    """Further venues that are only listened to, for the signals that compare venues."""
+    urls: Names = ()
+    """Other hosts in a venue's place: binance=http://127.0.0.1:8080, as `lopside rehearse` prints."""
     symbols: Names = Field(default=("BTCUSDT", "ETHUSDT", "SOLUSDT"), min_length=1)
-    """Symbols of the demo market; a tape brings its own."""
+    """Symbols of the demo market; a tape brings its own; live takes 21 liquid ones unless some are named."""
     scenario: str = Field(default="demo", min_length=1)
     """What the demo market plays; `lopside paper --help` lists the scenarios."""
     duration: Seconds = Field(default=3600.0, ge=0)
@@ -219,6 +225,10 @@ class StorageConfig(Group):
     """Market time between two equity rows: 60s, 5m or seconds."""
     readings_days: float = Field(default=30.0, ge=0, le=36_500)
     """Days that the full readings of every 10 s are kept (Parquet, beside the tape); 0 writes none."""
+    live_tapes_mb: float = Field(default=4096.0, ge=0, le=10_000_000)
+    """Disk for the tapes that live sessions record by themselves, oldest dropped first; 0 records none."""
+    min_free_mb: float = Field(default=1024.0, ge=0, le=10_000_000)
+    """Free disk below which nothing more is recorded; the session goes on."""
 
 
 class Config(BaseSettings):

@@ -54,8 +54,8 @@ async def run_paced(
     if first is None:
         return inbox
     paced = PacedClock(clock, int(first[0]["recv_ns"]), speed)
-    consume = _consume(inbox, numbering or Numbering(), apply, in_message, stopping, answer)
-    consumer = asyncio.create_task(consume)
+    work = consume(inbox, numbering or Numbering(), apply, in_message, stopping, answer)
+    consumer = asyncio.create_task(work)
     scheduler = None
     if not own_timers:
         scheduler = TickScheduler(paced, speed, lambda due, arrived: inbox.put(Timer(due, arrived)))
@@ -103,7 +103,7 @@ async def _produce(
     await inbox.put(End())
 
 
-async def _consume(
+async def consume(
     inbox: Inbox,
     numbering: Numbering,
     apply: Callable[[np.ndarray], None],
@@ -111,6 +111,7 @@ async def _consume(
     stopping: Callable[[], bool],
     answer: Callable[[], Answer],
 ) -> None:
+    """The one reader of an inbox: rows numbered and applied, timers never inside a message."""
     held: list[Timer | Asked] = []
     while not stopping():
         item = await inbox.get()

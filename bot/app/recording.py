@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from bot.app.quota import Quota
 from bot.core.clock import Clock
 from bot.market.tape import LogWriter, TapeHeader
 from bot.signals.state import Signals
@@ -17,13 +20,23 @@ from bot.store.readings import ReadingsWriter, drop_old_readings
 
 @dataclass(slots=True)
 class Recording:
-    """Made by `open_recording`. Readings are rotated with the tape, and old ones dropped then."""
+    """Made by `open_recording`. Readings are rotated with the tape, and old ones dropped then.
+
+    With a quota closed segments are compacted beside the session, the oldest
+    recordings make room for new ones, and a disk that runs full ends the
+    recording, not the session.
+    """
 
     tape: LogWriter | None
     readings: ReadingsWriter | None
     keep_days: float
     clock: Clock
+    quota: Quota | None = None
+    stopped: str = ""  # why the tape ended early
     _segment: Path | None = None
+    _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "compact"))
+    _told: bool = False
+    _compacting: Future[None] | None = None
 
     @property
     def goes_on(self) -> bool:
@@ -34,10 +47,15 @@ class Recording:
         """Rows to the tape, and out of our hands, before a decision rests on them."""
         if self.tape is None:
             return
-        self.tape.append(rows)
-        self.tape.flush()
-        if self.tape.segment != self._segment:
-            self._rotate(self.tape.segment)
+        try:
+            self.tape.append(rows)
+            self.tape.flush()
+            if self.tape.segment != self._segment:
+                self._rotate(self.tape.segment)
+        except OSError as error:
+            if self.quota is None:
+                raise
+            self._stop(f"{self.tape.directory}: {error.strerror or error}")
 
     def note(self, now_ns: int, signals: Signals) -> None:
         """The readings of a tick."""
@@ -45,7 +63,10 @@ class Recording:
             self.readings.note(now_ns, signals)
 
     def failure(self) -> str:
-        """Why no more readings are written; said once, "" otherwise."""
+        """Why no more of the tape or the readings is written; said once, "" otherwise."""
+        if self.stopped and not self._told:
+            self._told = True
+            return self.stopped
         if self.readings is None or not self.readings.failure:
             return ""
         failure = self.readings.failure
@@ -56,6 +77,7 @@ class Recording:
     def close(self) -> None:
         if self.readings is not None:
             self.readings.close()
+        self._beside.shutdown(wait=True, cancel_futures=True)
         if self.tape is not None:
             self.tape.close()
 
@@ -64,6 +86,25 @@ class Recording:
             self.readings.rotate()
             drop_old_readings(self.readings.folder, self.keep_days, self.clock.now_ns())
         self._segment = segment
+        if self.quota is not None:
+            reason = self.quota.room()
+            if reason:
+                self._stop(reason)
+            elif self._compacting is None or self._compacting.done():
+                self._compacting = self._beside.submit(self._tidy, self.quota, segment)
+
+    def _tidy(self, quota: Quota, segment: Path) -> None:
+        if self.tape is not None:
+            self.tape.compact()
+            quota.drop_oldest(frozenset({segment}))
+
+    def _stop(self, reason: str) -> None:
+        """The session goes on without a tape; what is recorded stays."""
+        self.stopped = reason
+        tape, self.tape = self.tape, None
+        if tape is not None:
+            with suppress(OSError):
+                tape.close()
 
 
 def open_recording(
@@ -74,6 +115,7 @@ def open_recording(
     cards: Sequence[str],
     keep_days: float,
     clock: Clock,
+    quota: Quota | None = None,
 ) -> Recording:
     """Open the tape in `folder`, if any; readings go beside it, or else into the `session`'s folder.
 
@@ -85,4 +127,4 @@ def open_recording(
         place = (session if folder is None else folder) / READINGS_FOLDER
         drop_old_readings(place, keep_days, clock.now_ns())
         readings = ReadingsWriter(place, run, [i.key for i in header.instruments], cards)
-    return Recording(tape, readings, keep_days, clock)
+    return Recording(tape, readings, keep_days, clock, quota)

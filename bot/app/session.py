@@ -21,11 +21,14 @@ import numpy as np
 from bot.app.config import Config
 from bot.app.faces import Faces
 from bot.app.header import session_header
+from bot.app.live import LiveRun, LiveSource
+from bot.app.live_markets import open_live
 from bot.app.pacing import Split, run_paced
 from bot.app.plugins import Loaded, load_strategies
+from bot.app.quota import Quota, live_tape
 from bot.app.recording import Recording, open_recording
 from bot.app.resuming import kept_state, restore_state
-from bot.app.sources import DemoSource, Source, open_tapes
+from bot.app.sources import DemoSource, TapeSource, open_tapes
 from bot.app.status_of import StatusMaker
 from bot.app.wiring import Wired, wire
 from bot.core.clock import SystemClock, monotonic_ns
@@ -61,6 +64,7 @@ STATUS_NS = NS_PER_S // 5
 CHECKPOINT_NS = 60 * NS_PER_S
 CHECKPOINT_FILE = "checkpoint.npz"
 TRUTH_FILE = "truth.jsonl"
+TAPES_FOLDER = "tapes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class SessionOptions:
 
     config: Config
     kind: Literal["paper", "watch", "backtest"] = "paper"
-    market: Literal["demo", "replay"] = "demo"
+    market: Literal["demo", "replay", "live"] = "demo"
     tapes: tuple[Path, ...] = ()
     session: str = "paper"
     seed: int = 1
@@ -111,18 +115,23 @@ def run_session(options: SessionOptions) -> SessionResult:
     tapes = (
         open_tapes(options.tapes, options.symbols, options.duration_s) if options.market == "replay" else None
     )
+    live = open_live(options) if options.market == "live" else None
     with Database.open(session_folder(config.storage.folder, options.session), fresh=options.fresh) as db:
         earlier = db.state("session") or {}
-        source: Source = tapes or DemoSource(
-            options.seed,
-            options.symbols or config.market.symbols,
-            options.duration_s,
-            earlier.get("source"),
-            _recorded_until_ns(options.record),
-            options.scenario,
-        )
+        source = tapes or live or _demo(options, earlier)
         running = _Running(options, db, source, strategies, header, earlier)
         return running.run()
+
+
+def _demo(options: SessionOptions, earlier: Mapping[str, Any]) -> DemoSource:
+    return DemoSource(
+        options.seed,
+        options.symbols or options.config.market.symbols,
+        options.duration_s,
+        earlier.get("source"),
+        _recorded_until_ns(options.record),
+        options.scenario,
+    )
 
 
 def _recorded_until_ns(record: Path | None) -> int:
@@ -139,12 +148,14 @@ class _Running:
 
     options: SessionOptions
     database: Database
-    source: Source
+    source: DemoSource | TapeSource | LiveSource
     strategies: dict[str, Loaded]
     header: dict[str, Any]
     earlier: dict[str, Any]
     clock: SystemClock = field(default_factory=SystemClock)
     stop: threading.Event = field(default_factory=threading.Event)
+    record_to: Path | None = None
+    quota: Quota | None = None  # of the tapes that live sessions record by themselves
     wired: Wired = field(init=False)
     status: StatusMaker | None = field(init=False)
     journal: StoreJournal = field(init=False)
@@ -177,11 +188,26 @@ class _Running:
             raise
         return self._finish()
 
+    @property
+    def _real_time(self) -> bool:
+        return self.options.speed > 0 or isinstance(self.source, LiveSource)
+
+    @property
+    def _own_timers(self) -> bool:
+        """Whether the stream brings its timers, or a scheduler does."""
+        return self.source.own_timers or self._real_time
+
     def _begin(self) -> None:
         """Build the engine, continue what an earlier run left, and open the recording."""
         options = self.options
+        self.record_to = options.record
+        if options.market == "live":
+            tapes = self.database.path.with_name(TAPES_FOLDER)
+            self.record_to, self.quota = live_tape(
+                options.record, tapes, options.config.storage, self.clock.now_ns()
+            )
         self.faces = Faces(
-            options.config.telegram if options.speed > 0 else None,
+            options.config.telegram if self._real_time else None,
             self.database.path.parent,
             self.source.instruments,
             self.clock,
@@ -195,7 +221,7 @@ class _Running:
             self.strategies,
             self.journal,
             trades=options.kind != "watch",
-            own_timers=self.source.own_timers or options.speed > 0,
+            own_timers=self._own_timers,
             on_tick=self._on_tick,
         )
         if self.wired.trading is not None:
@@ -210,6 +236,9 @@ class _Running:
         self.started_ns = self.committed_ns = self.saved_ns = monotonic_ns()
 
     def _stream(self) -> None:
+        if isinstance(self.source, LiveSource):
+            self._live(self.source)
+            return
         if self.options.speed > 0:
             asyncio.run(
                 run_paced(
@@ -252,20 +281,47 @@ class _Running:
 
     def _batches(self) -> Iterator[np.ndarray]:
         """The source's rows, behind a gap in every market where an earlier run goes on."""
+        assert not isinstance(self.source, LiveSource)
         batches = self.source.batches()
         first = next(batches, None)
         if first is None:
             return
-        self._warm_up(int(first[0]["recv_ns"]))
-        self.chronicle = Chronicle(self.journal, self._keys, self.wired.engine.state.signals)
-        if self.goes_on:
-            gaps = empty_rows(len(self.source.instruments))
-            gaps["kind"], gaps["recv_ns"] = Kind.GAP, first[0]["recv_ns"]
-            gaps["market"] = np.arange(gaps.size)
-            self.numbering = self.numbering or Numbering()
-            first = np.concatenate([gaps, first])
-        yield first
+        gaps = self._opening(int(first[0]["recv_ns"]))
+        yield np.concatenate([gaps, first]) if gaps.size else first
         yield from batches
+
+    def _opening(self, first_ns: int) -> np.ndarray:
+        """Get ready for the first row; returns the gaps that come before it where an earlier run goes on."""
+        self._warm_up(first_ns)
+        self.chronicle = Chronicle(self.journal, self._keys, self.wired.engine.state.signals)
+        gaps = empty_rows(len(self.source.instruments) if self.goes_on else 0)
+        gaps["kind"], gaps["recv_ns"] = Kind.GAP, first_ns
+        gaps["market"] = np.arange(gaps.size)
+        if gaps.size:
+            self.numbering = self.numbering or Numbering()
+        return gaps
+
+    def _live(self, source: LiveSource) -> None:
+        """Feeds, timers and the wall clock until Ctrl-C or the duration's end."""
+        gaps = self._opening(source.clock.now_ns())
+        run = LiveRun(
+            source,
+            self._apply,
+            in_message=lambda: self.wired.engine.in_message,
+            stopping=self.stop.is_set,
+            on_news=self._news,
+            numbering=self.numbering or Numbering(),
+            state=lambda: self.wired.engine.state,
+            answer=self.wired.engine.answers.pop,
+            serve=self._serve,
+            duration_s=self.options.duration_s,
+            opening=(gaps,) if gaps.size else (),
+        )
+        asyncio.run(run.run())
+
+    def _news(self, what: str, detail: Mapping[str, Any]) -> None:
+        """What a feed tells: on the record, and to people."""
+        self._event(self.wired.engine.now_ns, what, detail, warn=True)
 
     def _warm_up(self, first_ns: int) -> None:
         """Continue from the last run's checkpoint, when it fits; where not, from what was learned."""
@@ -313,7 +369,7 @@ class _Running:
             coins = {i.settle for i in self.source.instruments}
             self.faces.tick(now_ns, {coin: trading.venue.equity_e8(coin) for coin in coins})
         if self.chronicle is not None:
-            self.chronicle.tick(now_ns, engine.state.heads, signals)
+            self.chronicle.tick(now_ns, engine.state.heads, signals, engine.doubts)
         if self.recording is not None:
             self.recording.note(now_ns, signals)
             self._note_failure(now_ns, self.recording)
@@ -379,17 +435,18 @@ class _Running:
             drop_old_readings(self.database.path.with_name(READINGS_FOLDER), 0.0, self.clock.now_ns())
         header = TapeHeader(
             instruments=self.source.instruments,
-            has_timers=self.source.own_timers or options.speed > 0,
+            has_timers=self._own_timers,
             provenance={"session": self.header, "source": self.source.describe()},
         )
         self.recording = open_recording(
-            options.record,
+            self.record_to,
             header,
             self.database.path.parent,
             self.run_id,
             card_names(),
             0.0 if options.kind == "backtest" else options.config.storage.readings_days,
             self.clock,
+            self.quota,
         )
         tape = self.recording.tape
         if tape is not None and self.recording.goes_on:
@@ -452,7 +509,8 @@ class _Running:
             "reports": counts.reports,
             "sentinels_fired": counts.sentinels,
             "disabled_strategies": dict(counts.disabled),
-            "recorded_to": str(self.options.record) if self.options.record else None,
+            "recorded_to": str(self.record_to) if self.record_to else None,
+            "recording_stopped": self.recording.stopped if self.recording else "",
             "last_seq": int(engine.state.ctl[Ctl.SEQ]),
             "wall_s": wall_s,
             "rows_per_s": counts.rows / wall_s if wall_s > 0 else 0.0,

@@ -20,13 +20,11 @@ DEMO_START_NS = 1_767_225_600 * NS_PER_S
 
 
 class Source(Protocol):
-    """A stream with its markets. `own_timers`: it brings TIMER rows."""
+    """A stream with its markets. `own_timers`: it brings TIMER rows. All but a live one have `batches()`."""
 
     instruments: tuple[Instrument, ...]
     own_timers: bool
     expected_s: float | None  # market seconds it will last, None unknown
-
-    def batches(self) -> Iterator[np.ndarray]: ...
 
     def resume_state(self) -> dict[str, Any]:
         """JSON-able: what the next start of the session continues from."""

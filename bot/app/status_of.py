@@ -15,7 +15,6 @@ from bot.engine.loop import Trading
 from bot.market.book import ASK, BID, best_tick
 from bot.market.heads import OK
 from bot.market.instruments import Instrument
-from bot.market.trust import trust_of
 from bot.operate.status import (
     MarketStatus,
     ModeStatus,
@@ -92,7 +91,7 @@ class StatusMaker:
         state = self.wired.engine.state
         head = state.heads[market]
         bid, ask = self._touch(market)
-        trust, why = trust_of(head, self.wired.engine.now_ns)
+        trust, why = self.wired.engine.trust(market)
         trading = self.wired.trading
         position = 0 if trading is None else trading.venue.position_lots(market)
         return MarketStatus(

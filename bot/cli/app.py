@@ -7,11 +7,13 @@ import typer
 import bot
 from bot.cli import (
     config,
+    doctoring,
     evaluate,
     importing,
     kept,
     looking,
     operate,
+    recording,
     rehearsing,
     reporting,
     running,
@@ -59,6 +61,8 @@ app.command()(kept.weights)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
+app.command()(doctoring.doctor)
+app.command()(recording.record)
 app.command()(rehearsing.rehearse)
 app.command()(operate.pause)
 app.command()(operate.resume)

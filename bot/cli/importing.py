@@ -11,14 +11,10 @@ from bot.cli.options import AsJson
 from bot.cli.output import print_json, progress, say
 
 if TYPE_CHECKING:
+    from bot.market.importers.frames import FramesSummary
     from bot.market.importers.summary import ImportSummary
 
 commands = typer.Typer(help="Turn recordings into tapes.", no_args_is_help=True)
-
-
-@commands.callback()
-def _importers() -> None:
-    """Keeps `import` a group while it has one command."""
 
 
 @commands.command("binance-raw")
@@ -57,6 +53,66 @@ def binance_raw(
         print_json(summary.to_json() | {"tape": str(output)})
     else:
         _show(summary, output)
+
+
+@commands.command("frames")
+def frames(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Frames that lopside recorded, in order of time, or the files of one cryptofeed recording.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="TAPE", help="The tape to write.", show_default=False)
+    ],
+    instrument: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--instrument",
+            metavar="TEXT",
+            help="'venue:SYMBOL,tick=0.1,lot=0.001,...': describe or override one; may be repeated.",
+        ),
+    ] = None,
+    venue: Annotated[
+        str,
+        typer.Option(
+            "--venue",
+            metavar="NAME",
+            help="binance, bybit, okx or hyperliquid; frames of lopside say it themselves.",
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Import raw frames of a venue, as `lopside record` or cryptofeed wrote them."""
+    from bot.market.importers.frames import import_frames
+    from bot.market.instruments import parse_override
+
+    overrides = [parse_override(text) for text in instrument or ()]
+    summary = import_frames(files, output, venue=venue, instruments=overrides)
+    if as_json:
+        print_json(summary.to_json() | {"tape": str(output)})
+    else:
+        _show_frames(summary, output)
+
+
+def _show_frames(summary: FramesSummary, output: Path) -> None:
+    markets = ", ".join(instrument.key for instrument in summary.instruments)
+    status = summary.venue_status
+    say(f"{output}: {markets}, {summary.rows:,} rows, {summary.span_s:,.1f} s from {summary.frames:,} frames")
+    say(", ".join(f"{count:,} {name}" for name, count in status["messages"].items()))
+    say(
+        f"{status['level_updates']:,} level updates, {summary.gaps} gaps,"
+        f" {summary.commits:,} commits, {summary.crossed_commits} crossed"
+    )
+    if status["refused"]:
+        say(f"{status['refused']:,} frames could not be used: " + "; ".join(status["refusals"]))
+    for path in summary.torn:
+        say(f"warning: {path} ends too early; what it holds was imported")
+    for symbol in summary.never_up:
+        say(f"warning: the book of {symbol} never came up: no snapshot fits its changes")
 
 
 def _show(summary: ImportSummary, output: Path) -> None:

@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 Market = Annotated[
     str | None,
-    typer.Option("--market", metavar="demo|replay", help="Where the market comes from (default demo)."),
+    typer.Option("--market", metavar="demo|replay|live", help="Where the market comes from (default demo)."),
 ]
 Tapes = Annotated[
     list[Path] | None,
@@ -52,6 +52,26 @@ Scenario = Annotated[
         + ".",
     ),
 ]
+Venue = Annotated[
+    str | None,
+    typer.Option(
+        "--venue",
+        metavar="NAME",
+        help="Live public data of a venue: binance, bybit, okx or hyperliquid. No keys; means --market live.",
+    ),
+]
+References = Annotated[
+    str | None,
+    typer.Option(
+        "--references", metavar="A,B", help="Further venues to listen to, for signals that compare venues."
+    ),
+]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url", metavar="VENUE=URL", help="Another server in a venue's place: binance=http://127.0.0.1:8080."
+    ),
+]
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="DIR", help="Record the stream as a tape in this folder.")
 ]
@@ -74,6 +94,9 @@ def paper(
     seed: Seed = None,
     symbols: Symbols = None,
     scenario: Scenario = None,
+    venue: Venue = None,
+    references: References = None,
+    url: Url = None,
     session: Session = None,
     record: Record = None,
     truth: Truth = False,
@@ -81,11 +104,13 @@ def paper(
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Trade on paper: on the demo market, or on a tape in its own time.
+    """Trade on paper: on the demo market, on live public data, or on a tape in its own time.
 
+    Live sessions record themselves (storage.live_tapes_mb), so that they can be replayed.
     The session's wallet and open trades survive a restart. Ctrl-C ends with a report.
     """
-    settings = _settings(config, market, tape, duration, speed, seed, symbols, session, scenario)
+    heard = {"venue": venue, "references": references, "urls": url}
+    settings = _settings(config, market, tape, duration, speed, seed, symbols, session, scenario, heard)
     _run("paper", settings, tape, as_json, record=record, truth=truth, fresh=fresh)
 
 
@@ -97,6 +122,9 @@ def watch(
     seed: Seed = None,
     symbols: Symbols = None,
     scenario: Scenario = None,
+    venue: Venue = None,
+    references: References = None,
+    url: Url = None,
     session: Session = None,
     record: Record = None,
     truth: Truth = False,
@@ -104,7 +132,9 @@ def watch(
     config: ConfigFile = None,
 ) -> None:
     """Show signals, walls and book trust without trading."""
-    settings = _settings(config, market, tape, duration, speed, seed, symbols, session or "watch", scenario)
+    heard = {"venue": venue, "references": references, "urls": url}
+    name = session or "watch"
+    settings = _settings(config, market, tape, duration, speed, seed, symbols, name, scenario, heard)
     _run("watch", settings, tape, as_json, record=record, truth=truth)
 
 
@@ -134,10 +164,14 @@ def _settings(
     symbols: str | None,
     session: str | None,
     scenario: str | None = None,
+    heard: Mapping[str, str | None] | None = None,
 ) -> Config:
+    heard = heard or {}
+    implied = "live" if heard.get("venue") else "replay" if tapes else None
     return load_config(
         file,
-        market__source="replay" if tapes and market is None else market,
+        **{f"market__{key}": value for key, value in heard.items()},
+        market__source=implied if market is None else market,
         market__scenario=scenario,
         market__duration=duration,
         market__speed=speed if speed is None or speed == "max" else _number(speed),
@@ -163,10 +197,10 @@ def _options(kind: Any, config: Config, tapes: list[Path] | None, **more: Any) -
     market = config.market
     if market.source == "replay" and not tapes:
         raise BadInput("--market replay: expected a tape; name one with --tape TAPE")
-    if market.source == "demo" and tapes:
-        raise BadInput("--tape does not go with --market demo; leave one of them out")
-    # A tape has its own markets and length; only what was asked for narrows them.
-    asked = market.model_fields_set if market.source == "replay" else {"symbols", "duration"}
+    if market.source != "replay" and tapes:
+        raise BadInput(f"--tape does not go with --market {market.source}; leave one of them out")
+    # A tape has its own markets and length, live data no end; only what was asked for narrows them.
+    asked = {"symbols", "duration"} if market.source == "demo" else market.model_fields_set
     return SessionOptions(
         config=config,
         kind=kind,
@@ -176,7 +210,7 @@ def _options(kind: Any, config: Config, tapes: list[Path] | None, **more: Any) -
         seed=config.session.seed,
         symbols=market.symbols if "symbols" in asked else (),
         duration_s=(market.duration or None) if "duration" in asked else None,
-        speed=market.speed,
+        speed=1.0 if market.source == "live" else market.speed,
         scenario=market.scenario,
         strategies_dir=own if (own := Path("strategies")).is_dir() else None,
         **more,
@@ -197,6 +231,11 @@ def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **m
             tell(f"warning: {what.replace('_', ' ')}: {detail.get('reason') or detail.get('notes')}")
 
         options = _options(kind, config, tapes, on_status=on_status, on_warning=on_warning, **more)
+        if options.market == "live":
+            from bot.app.live_markets import hosts_of
+            from bot.app.reach import require
+
+            require(hosts_of(config))  # before anything is compiled: a person waits
         if options.speed > 0:
             from bot.app.warm import compile_all
 

@@ -56,6 +56,14 @@ class Inbox:
         await self._queue.put(item)
         self.most_waiting = max(self.most_waiting, self._queue.qsize())
 
+    def offer(self, item: Item) -> bool:
+        """Put it in if there is room; False, taking nothing, when the engine is too far behind."""
+        if self._queue.full():
+            return False
+        self._queue.put_nowait(item)
+        self.most_waiting = max(self.most_waiting, self._queue.qsize())
+        return True
+
     async def get(self) -> Item:
         return await self._queue.get()
 

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from bot.core.commands import Answer
-from bot.core.enums import Mode, Stage
+from bot.core.enums import Mode, Stage, Trust
 from bot.core.errors import KernelError
 from bot.core.messages import Denied, Intent, MarketView
 from bot.core.protocols import Journal, Strategy, Venue
@@ -30,6 +30,7 @@ from bot.execution.live_desk import LiveDesk
 from bot.execution.news import News
 from bot.execution.trader import Trader
 from bot.market.book import ASK, BID, best_tick, grow
+from bot.market.doubts import verdict_with
 from bot.market.events import Kind
 from bot.market.heads import OK
 from bot.market.instruments import Instrument
@@ -111,6 +112,7 @@ class Engine:
         self.counts = Counts()
         self.trading = trading
         self.accepting = True
+        self.doubts = np.zeros(len(self.instruments), np.int64)  # `Doubt` of each market's feed
         self.answers: deque[Answer] = deque(maxlen=_ANSWERS)
         self._journal = journal
         self._slots = tuple(slots)
@@ -187,7 +189,7 @@ class Engine:
         head = self.state.heads[market]
         if head["status"] != OK:
             return None
-        trust, _ = trust_of(head, self.now_ns)
+        trust, _ = self.trust(market)
         return market_view(
             self.state.signals,
             self.state.books,
@@ -198,6 +200,10 @@ class Engine:
             self.instruments[market].symbol,
             trust,
         )
+
+    def trust(self, market: int) -> tuple[Trust, str]:
+        """How far a market's book may be believed now, with the reason."""
+        return verdict_with(self.doubts[market], *trust_of(self.state.heads[market], self.now_ns))
 
     def _start(self, first_ns: int) -> None:
         """Before the first row. After a restart one tick may still be owed; trades get their orders anew."""
@@ -413,6 +419,8 @@ class Engine:
             self.counts.gaps += 1
         elif row["kind"] == Kind.LOST:
             self.counts.lost += int(row["value"])
+        elif row["kind"] == Kind.TRUST:
+            self.doubts[row["market"]] = int(row["value"])
         elif row["kind"] == Kind.STATUS:
             self.answers.append(obey(self, command_of(row, self.instruments)))
 

@@ -13,7 +13,7 @@ are contiguous and share `recv_ns` and `exch_ns`:
 | recv_ns | local receive time, ns since the epoch, never going back within a stream |
 | exch_ns | the venue's own event time, 0 where it says none; may run ahead or backwards |
 | ref | update id (COMMIT), trade id, instrument version, next funding time ns, a TIMER's due ns |
-| price | ticks, on LEVEL, BBO, TRADE and LIQUIDATION rows; else 0 |
+| price | ticks, on LEVEL, BBO, TRADE and LIQUIDATION rows; FUNDING: seconds between two, 0 unknown; else 0 |
 | value | lots (LEVEL: 0 deletes), or the reading (mark and index price, rate, open interest) |
 | market | index into the session's market table |
 | side | +1 bid / buying aggressor, -1 ask / selling aggressor, 0 none |
@@ -141,6 +141,10 @@ class RowBuffer:
     def keep(self, n: int) -> None:
         """Append the first n rows of the last `room`."""
         self._used += n
+
+    def cut(self, n: int) -> None:
+        """Forget all rows behind the first n: a message that was refused half way leaves nothing."""
+        self._used = min(self._used, n)
 
     def extend(self, rows: np.ndarray) -> None:
         """Append finished EVENT rows."""

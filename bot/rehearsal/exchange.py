@@ -372,7 +372,7 @@ class Exchange:
             raise VenueError(-2022)
 
     def _check_margin(self, order: VenueOrder, lots: int = 0, price: int = 0) -> None:
-        """An order that adds to the position must leave nothing short; a market order counts at the far touch."""
+        """What adds to the position must leave nothing short; a market order counts at the far touch."""
         held = self.account.position(order.market)
         closing = held * order.side < 0 and (lots or order.lots) <= abs(held)
         if order.reduce_only or (closing and not self.orders.open(order.market)):

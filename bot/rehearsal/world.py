@@ -95,6 +95,7 @@ class World:
         self._open_ns = open_ns
         self._wall_open_ns = clock.now_ns()
         self._stepped_ns = 0
+        self._feeding = False
         self._numbering = Numbering()
         self._listeners: list[OnRows] = []
         self._guard: Guard | None = None
@@ -154,8 +155,9 @@ class World:
         self._tell_reports()
 
     def stamp_ns(self) -> int:
-        """Market time for a request: never before what was already applied."""
-        return max(self.now_ns(), int(self.state.ctl[Ctl.NOW]))
+        """Market time for what happens now: never before what was applied, between rows that of the last one."""
+        applied_ns = int(self.state.ctl[Ctl.NOW])
+        return applied_ns if self._feeding else max(self.now_ns(), applied_ns)
 
     def depth(self, market: int, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """(tick, lots) of bids and asks, best first."""
@@ -174,6 +176,7 @@ class World:
 
     def _feed(self, rows: np.ndarray) -> None:
         """Apply whole messages; the guard acts in between where it asked to."""
+        self._feeding = True
         at = 0
         while at < rows.size:
             cut = rows.size if self._guard is None else at + self._guard.first_stop(rows[at:])
@@ -183,6 +186,7 @@ class World:
             if self._guard is not None:
                 self._guard.act()
             at = cut
+        self._feeding = False
 
     def _advance(self, rows: np.ndarray) -> None:
         at = 0

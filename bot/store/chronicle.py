@@ -23,10 +23,12 @@ class Chronicle:
         self._steps = SignalSteps(journal, keys.markets)
         self._ticked = False
 
-    def tick(self, now_ns: int, heads: np.ndarray, signals: Signals) -> None:
+    def tick(
+        self, now_ns: int, heads: np.ndarray, signals: Signals, doubts: np.ndarray | None = None
+    ) -> None:
         """After the readings of a tick."""
         self._ticked = True
-        self._steps.look(now_ns, heads, signals)
+        self._steps.look(now_ns, heads, signals, doubts)
         self._walls.look(now_ns, signals)
         self._learned.note_changes()
         self._zones.look(now_ns, signals.zones)

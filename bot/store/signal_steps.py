@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bot.core.enums import Mode
+from bot.market.doubts import verdict_with
 from bot.market.trust import trust_of
 from bot.signals.state import PROBABILITY
 
@@ -50,9 +51,13 @@ class SignalSteps:
         self._directions = np.full((len(markets), len(Mode)), _UNSEEN, np.int64)
         self._seen: tuple[bytes, ...] = ()
 
-    def look(self, now_ns: int, heads: np.ndarray, arrays: StepArrays) -> None:
+    def look(
+        self, now_ns: int, heads: np.ndarray, arrays: StepArrays, doubts: np.ndarray | None = None
+    ) -> None:
         for market, name in enumerate(self._markets):
             trust, why = trust_of(heads[market], now_ns)
+            if doubts is not None:
+                trust, why = verdict_with(doubts[market], trust, why)
             old, new = self._trust[market], trust.name.lower()
             if new != old:
                 self._trust[market] = new

@@ -17,7 +17,7 @@ def test_every_shipped_instrument_is_sane() -> None:
     for key, instrument in shipped().items():
         assert instrument.key == key
         assert 0 < instrument.tick < 1
-        assert 0 < instrument.lot <= 1
+        assert 0 < instrument.lot <= 100
         assert Decimal(0) < instrument.maker_fee <= instrument.taker_fee < Decimal("0.01")
         assert (instrument.contract is Contract.SPOT) == (instrument.max_leverage == 1)
 

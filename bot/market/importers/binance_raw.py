@@ -20,7 +20,7 @@ from bot.market.importers.summary import ClockTally, ImportSummary
 from bot.market.instruments import Instrument, find
 from bot.market.tape import TapeHeader, TapeWriter, number_rows
 from bot.market.tape.ladders import LadderChecks
-from bot.market.venues.binance import VENUES, BinanceStream
+from bot.market.venues.binance import BinanceStream
 
 BATCH_ROWS = 1 << 16
 EXAMPLES = 5
@@ -73,8 +73,8 @@ def import_binance_raw(
     """
     paths = [Path(f) for f in files]
     overrides = tuple(instruments)
-    if venue and venue not in VENUES:
-        raise BadInput(f"expected a venue of {', '.join(VENUES)}, was {venue!r}")
+    if venue and venue not in BinanceStream.VENUES:
+        raise BadInput(f"expected a venue of {', '.join(BinanceStream.VENUES)}, was {venue!r}")
     for path in paths:
         size_of(path)
     seen = probe(islice(raw_lines(paths), PROBED_LINES))
@@ -82,7 +82,7 @@ def import_binance_raw(
     if not venue or not seen.symbols:
         raise BadInput(
             f"{paths[0]}: expected Binance market data, but its first {PROBED_LINES} lines do not tell "
-            f"which; name the market with --venue, one of {', '.join(VENUES)}"
+            f"which; name the market with --venue, one of {', '.join(BinanceStream.VENUES)}"
         )
     known = [find(f"{venue}:{symbol}", overrides) for symbol in seen.symbols]
     run = _Import(known, overrides, writer)
@@ -121,10 +121,10 @@ class _Import:
         self.last_ns = max(self.last_ns, line.recv_ns)
         stream = self.stream
         refused = stream.refused
-        stream.on_frame(line.recv_ns, line.payload, self.out)
+        stream.on_frame("", line.recv_ns, line.payload, self.out)
         if stream.unknown_symbol:
             self._meet(stream.unknown_symbol)
-            stream.on_frame(line.recv_ns, line.payload, self.out)
+            stream.on_frame("", line.recv_ns, line.payload, self.out)
         if stream.refused != refused and stream.refusals:
             self._example(line, stream.refusals.pop().reason)
         self.recv.append(line.recv_ns)

@@ -2,12 +2,12 @@
 
 The same object serves a live socket, a recording and a test. Books are
 synchronised by `depth_sync`; trades, touches and marks pass at all times.
+Every id rises, so while one connection replaces another (both deliver the same
+changes, trades and touches) what came already is left out.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -16,48 +16,34 @@ import msgspec
 import numpy as np
 
 from bot.core.errors import BadInput
-from bot.core.units import NS_PER_MS, NS_PER_US
+from bot.core.units import NS_PER_MS
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Contract, Instrument
+from bot.market.venues import binance_session as session
 from bot.market.venues import binance_wire as wire
+from bot.market.venues.base import MarketState, VenueBase, amount, positive, put_touch, reading
 from bot.market.venues.depth_sync import BUFFER_LIMIT, Change, DepthSync, Rule, Verdict
-from bot.market.venues.levels import decode_book, steps_of
-from bot.market.venues.wanted import FetchSnapshot, Refusal, Wanted
+from bot.market.venues.levels import decode_book
+from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
 
 USDM = "binance-usdm"
 COINM = "binance-coinm"
 SPOT = "binance-spot"
-VENUES = (USDM, COINM, SPOT)
 
-EXAMPLES = 5
-"""Refusals kept to be shown; the rest are counted."""
-
-_EXCERPT = 120
-_CACHED_NUMBERS = 1 << 16
-_FIRST_MICROSECOND = 9_000_000_000_000  # as milliseconds this is the year 2255
+_S_PER_HOUR = 3600
+_USUAL_INTERVAL_S = 8 * _S_PER_HOUR
 _Rows = np.ndarray[Any, Any]
+_Handler = Callable[[Any, int, RowBuffer], tuple[Wanted, ...]]
 
 
-class BookState:
-    """One market: its instrument, its synchronisation, and its decimals read before."""
+class BookState(MarketState):
+    """A market and the synchronisation of its book."""
 
     def __init__(self, market: int, instrument: Instrument, limit: int) -> None:
-        self.market = market
-        self.instrument = instrument
-        self.steps = steps_of(instrument)
+        super().__init__(market, instrument)
         rule = Rule.SPOT if instrument.contract is Contract.SPOT else Rule.FUTURES
         self.needs_prev = rule is Rule.FUTURES
         self.sync: DepthSync[_Rows] = DepthSync(rule, limit)
-        self._ticks: dict[str, int] = {}
-        self._lots: dict[str, int] = {}
-
-    def ticks(self, text: str) -> int:
-        known = self._ticks.get(text)
-        return _learn(self._ticks, text, self.instrument.ticks(text)) if known is None else known
-
-    def lots(self, text: str) -> int:
-        known = self._lots.get(text)
-        return _learn(self._lots, text, self.instrument.lots(text)) if known is None else known
 
 
 def _likeness(book: BookState, prices: frozenset[Decimal]) -> float:
@@ -67,14 +53,7 @@ def _likeness(book: BookState, prices: frozenset[Decimal]) -> float:
     return sum(book.instrument.price(t) in prices for t in ticks) / max(len(ticks), 1)
 
 
-def _learn(cache: dict[str, int], text: str, value: int) -> int:
-    if len(cache) >= _CACHED_NUMBERS:
-        cache.clear()
-    cache[text] = value
-    return value
-
-
-class BinanceStream:
+class BinanceStream(VenueBase):
     """Decoder and book synchroniser of one Binance venue for a fixed set of markets.
 
     `instruments` maps market indexes to instruments of the one venue. Not
@@ -83,24 +62,13 @@ class BinanceStream:
     and leave rows and books exactly as they were.
     """
 
+    VENUES = (USDM, COINM, SPOT)
+    hosts = session.HOSTS
+
     def __init__(self, instruments: Mapping[int, Instrument], *, buffer_limit: int = BUFFER_LIMIT) -> None:
-        venues = {i.venue for i in instruments.values()}
-        if len(venues) != 1 or not venues <= set(VENUES):
-            raise BadInput(f"expected instruments of one of {', '.join(VENUES)}, was {sorted(venues)}")
-        self.venue = venues.pop()
         self.books: dict[str, BookState] = {}
         self._buffer_limit = buffer_limit
-        for market, instrument in instruments.items():
-            self.add(market, instrument)
-        self.messages: Counter[str] = Counter()
-        self.level_updates = 0
-        self.not_market = 0
-        self.refused = 0
-        self.refusals: list[Refusal] = []
-        self.exch_ns = 0  # of the last frame, 0 where it says none
-        self.unknown_symbol = ""  # named by the last frame, which was ignored for it
-        self._recv_ns = 0
-        self._handlers: dict[type, Callable[[Any, int, RowBuffer], tuple[Wanted, ...]]] = {
+        self._handlers: dict[type, _Handler] = {
             wire.Depth: self._depth,
             wire.Snapshot: self._unnamed_snapshot,
             wire.Trade: self._trade,
@@ -110,67 +78,59 @@ class BinanceStream:
             wire.ForceOrder: self._force_order,
             wire.Other: self._other,
         }
+        super().__init__(instruments)
 
-    def add(self, market: int, instrument: Instrument) -> None:
-        """Take one more market of the same venue."""
-        if instrument.venue != self.venue:
-            raise BadInput(f"expected an instrument of {self.venue}, was {instrument.key}")
-        self.books[instrument.symbol] = BookState(market, instrument, self._buffer_limit)
+    def connections(self, hosts: Hosts) -> tuple[Connect, ...]:
+        if self.venue != USDM:
+            raise BadInput(
+                f"{self.venue}: live market data is read from {USDM} only; import a recording instead"
+            )
+        return session.connections(tuple(self.books), hosts)
 
-    def on_frame(self, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
-        """One websocket frame, or a REST snapshot as recorders write it between frames."""
-        try:
-            recv_ns = self._begin(recv_ns)
-            message = wire.read(payload)
-            return self._handlers[type(message)](message, recv_ns, out)
-        except (msgspec.MsgspecError, UnicodeDecodeError, BadInput) as error:
-            return self._refuse(recv_ns, str(error), payload)
+    def polls(self) -> tuple[Poll, ...]:
+        return session.polls(tuple(self.books)) if self.venue == USDM else ()
 
-    def on_snapshot(self, symbol: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
-        """The answer to `FetchSnapshot(symbol)`."""
-        try:
-            recv_ns = self._begin(recv_ns)
-            message = wire.read(payload)
-            if not isinstance(message, wire.Snapshot) or symbol not in self.books:
-                raise BadInput(f"expected a depth snapshot of {symbol}, was {type(message).__name__}")
-            return self._snapshot(self.books[symbol], message, recv_ns, out)
-        except (msgspec.MsgspecError, UnicodeDecodeError, BadInput) as error:
-            return self._refuse(recv_ns, str(error), payload)
+    def on_connected(self, name: str, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
+        self.on_disconnected(name, recv_ns, out)
+        return ()
 
-    def on_disconnect(self, recv_ns: int, out: RowBuffer) -> None:
-        """The connection is gone: every standing book gets a GAP row; the next change asks for a snapshot."""
+    def on_disconnected(self, name: str, recv_ns: int, out: RowBuffer) -> None:
+        """The next change asks for a snapshot."""
         recv_ns = self._begin(recv_ns)
-        for book in self.books.values():
+        for book in self.books.values() if name == session.PUBLIC else ():
             if book.sync.synced:
                 book.sync.lose()
                 out.put(Kind.GAP, recv_ns, 0, book.market, ref=book.sync.last)
 
-    def _begin(self, recv_ns: int) -> int:
-        self._recv_ns = max(self._recv_ns, recv_ns)
-        self.exch_ns = 0
-        self.unknown_symbol = ""
-        return self._recv_ns
+    def synced(self) -> dict[str, bool]:
+        return {symbol: book.sync.synced for symbol, book in self.books.items()}
 
-    def _refuse(self, recv_ns: int, reason: str, payload: bytes) -> tuple[Wanted, ...]:
-        self.exch_ns = 0
-        self.refused += 1
-        if len(self.refusals) < EXAMPLES:
-            excerpt = payload[:_EXCERPT].decode("utf-8", "replace")
-            self.refusals.append(Refusal(recv_ns, reason, excerpt))
-        return ()
+    def status(self) -> dict[str, Any]:
+        books = {
+            symbol: {
+                "synced": b.sync.synced,
+                "gaps": b.sync.gaps,
+                "joins": b.sync.joins,
+                "duplicates": b.sync.duplicates,
+                "held": len(b.sync.held),
+                "overflowed": b.sync.overflowed,
+            }
+            for symbol, b in self.books.items()
+        }
+        return self._counters() | {"books": books}
+
+    def _add(self, market: int, instrument: Instrument) -> None:
+        self.books[instrument.symbol] = BookState(market, instrument, self._buffer_limit)
+
+    def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
+        message = wire.read_fast(payload)
+        return self._handlers[type(message)](message, recv_ns, out)
 
     def _book(self, symbol: str) -> BookState | None:
         book = self.books.get(symbol)
         if book is None:
-            self.messages["unknown symbol"] += 1
-            self.unknown_symbol = symbol
+            self._unknown(symbol)
         return book
-
-    def _stamp(self, event: int, transaction: int = 0) -> int:
-        """Exchange time in ns, the matching engine's where there is one, 0 for none."""
-        stamp = transaction or event
-        self.exch_ns = stamp * (NS_PER_MS if stamp < _FIRST_MICROSECOND else NS_PER_US)
-        return self.exch_ns
 
     # depth
 
@@ -189,7 +149,7 @@ class BinanceStream:
             book.steps,
             out,
             recv_ns=recv_ns,
-            exch_ns=self._stamp(message.E, message.T),
+            exch_ns=self._stamp(message.T or message.E),
             market=book.market,
             ref=message.u,
             snapshot=False,
@@ -246,7 +206,7 @@ class BinanceStream:
             book.steps,
             out,
             recv_ns=recv_ns,
-            exch_ns=self._stamp(message.E, message.T),
+            exch_ns=self._stamp(message.T or message.E),
             market=book.market,
             ref=message.lastUpdateId,
             snapshot=True,
@@ -262,7 +222,7 @@ class BinanceStream:
             for rows in (joined.snapshot, *(change.item for change in joined.changes)):
                 rows["recv_ns"] = recv_ns
                 out.extend(rows)
-        return (FetchSnapshot(book.instrument.symbol),) if book.sync.wants_snapshot() else ()
+        return (session.snapshot_of(book.symbol),) if book.sync.wants_snapshot() else ()
 
     # everything else
 
@@ -281,17 +241,24 @@ class BinanceStream:
     def _print(
         self, message: wire.Trade | wire.AggTrade, ref: int, flags: int, recv_ns: int, out: RowBuffer
     ) -> bool:
-        book = self._book(message.s)
+        book = self.books.get(message.s)
         if book is None:
+            self._unknown(message.s)
+            return False
+        price, lots = book.ticks(message.p), book.lots(message.q)
+        exch_ns = self._stamp(message.T or message.E)
+        side = -1 if message.m else 1  # m: the buyer was resting, so the seller took
+        if not book.is_new(ref):
+            self.duplicate_prints += 1
             return False
         out.put(
             Kind.TRADE,
             recv_ns,
-            self._stamp(message.E, message.T),
+            exch_ns,
             book.market,
-            side=-1 if message.m else 1,  # m: the buyer was resting, so the seller took
-            price=book.ticks(message.p),
-            value=book.lots(message.q),
+            side=side,
+            price=price,
+            value=lots,
             ref=ref,
             flags=flags,
         )
@@ -301,29 +268,25 @@ class BinanceStream:
         book = self._book(message.s)
         if book is None:
             return ()
-        bid, ask = book.ticks(message.b), book.ticks(message.a)
-        bid_lots, ask_lots = book.lots(message.B), book.lots(message.A)
-        exch_ns = self._stamp(message.E, message.T)
-        market = book.market
-        out.put(Kind.BBO, recv_ns, exch_ns, market, side=1, price=bid, value=bid_lots)
-        out.put(Kind.BBO, recv_ns, exch_ns, market, side=-1, price=ask, value=ask_lots)
-        out.put(Kind.COMMIT, recv_ns, exch_ns, market, ref=message.u, flags=Flag.BBO)
-        self.messages["bookTicker"] += 1
+        bid = book.ticks(message.b), book.lots(message.B)
+        ask = book.ticks(message.a), book.lots(message.A)
+        exch_ns = self._stamp(message.T or message.E)
+        if book.is_new_touch(message.u):
+            put_touch(out, recv_ns, exch_ns, book.market, bid, ask, message.u)
+            self.messages["bookTicker"] += 1
         return ()
 
     def _mark_price(self, message: wire.MarkPrice, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
         book = self._book(message.s)
         if book is None:
             return ()
-        readings = [(Kind.MARK, _reading(message.p, "mark price"), 0)]
+        exch_ns, market = self._stamp(message.E), book.market
+        out.put(Kind.MARK, recv_ns, exch_ns, market, value=positive(message.p, "mark price"))
         if message.i:
-            readings.append((Kind.INDEX, _reading(message.i, "index price"), 0))
+            out.put(Kind.INDEX, recv_ns, exch_ns, market, value=reading(message.i, "index price"))
         if message.r:  # empty on delivery contracts, which pay no funding
-            due_ns = message.T * (NS_PER_MS if message.T < _FIRST_MICROSECOND else NS_PER_US)
-            readings.append((Kind.FUNDING, _reading(message.r, "funding rate"), due_ns))
-        exch_ns = self._stamp(message.E)
-        for kind, value, ref in readings:
-            out.put(kind, recv_ns, exch_ns, book.market, value=value, ref=ref)
+            rate, due_ns = reading(message.r, "funding rate"), message.T * NS_PER_MS
+            out.put(Kind.FUNDING, recv_ns, exch_ns, market, value=rate, ref=due_ns, price=book.interval_s)
         self.messages["markPrice"] += 1
         return ()
 
@@ -337,10 +300,10 @@ class BinanceStream:
         out.put(
             Kind.LIQUIDATION,
             recv_ns,
-            self._stamp(message.E, order.T),
+            self._stamp(order.T or message.E),
             book.market,
             side=1 if order.S == "BUY" else -1,
-            price=book.ticks(order.p),
+            price=book.nearest_tick(order.p),
             value=book.lots(order.z or order.q),
         )
         self.messages["forceOrder"] += 1
@@ -350,12 +313,53 @@ class BinanceStream:
         self.messages["other"] += 1
         return ()
 
+    # REST
 
-def _reading(text: str, what: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise BadInput(f"{what}: expected a number, was {text!r}")
-    return value
+    def _answer(self, asked: Fetch, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
+        if asked.asked is Asked.FUNDING:
+            return self._funding_intervals(payload)
+        book = self.books.get(asked.symbol)
+        if book is None:
+            raise BadInput(f"expected one of {', '.join(self.books)}")
+        if asked.asked is Asked.OPEN_INTEREST:
+            told = wire.OPEN_INTEREST.decode(payload)
+            value, stamp = amount(told.openInterest, "open interest"), self._stamp(told.time)
+            out.put(Kind.OPEN_INTEREST, recv_ns, stamp, book.market, value=value)
+            self.messages["openInterest"] += 1
+            return ()
+        if asked.asked is Asked.LONG_SHORT:
+            for ratio in wire.LONG_SHORT.decode(payload)[-1:]:
+                value, stamp = positive(ratio.longShortRatio, "long/short"), self._stamp(int(ratio.timestamp))
+                out.put(Kind.LONG_SHORT, recv_ns, stamp, book.market, value=value)
+                self.messages["longShort"] += 1
+            return ()
+        message = wire.read(payload)
+        if not isinstance(message, wire.Snapshot):
+            raise BadInput(f"expected a depth snapshot, was {type(message).__name__}")
+        if asked.asked is Asked.AUDIT:
+            self._audit(book, message)
+            return ()
+        return self._snapshot(book, message, recv_ns, out)
+
+    def _audit(self, book: BookState, message: wire.Snapshot) -> None:
+        rows, exch_ns = RowBuffer(), self._stamp(message.T or message.E)
+        n = decode_book(
+            bytes(message.bids),
+            bytes(message.asks),
+            book.instrument,
+            book.steps,
+            rows,
+            recv_ns=self._recv_ns,
+            exch_ns=exch_ns,
+            market=book.market,
+            ref=message.lastUpdateId,
+            snapshot=True,
+        )
+        self._keep_audit(book, message.lastUpdateId, exch_ns, rows.room(n)[:n].copy())
+
+    def _funding_intervals(self, payload: bytes) -> tuple[Wanted, ...]:
+        """Only symbols whose interval was ever adjusted are listed; the others settle every 8 h."""
+        listed = {i.symbol: i.fundingIntervalHours for i in wire.FUNDING_INTERVALS.decode(payload)}
+        for symbol, book in self.books.items():
+            book.interval_s = listed[symbol] * _S_PER_HOUR if symbol in listed else _USUAL_INTERVAL_S
+        return ()

@@ -107,6 +107,21 @@ class Other(Struct, gc=False):
     kind: str
 
 
+class OpenInterest(Struct, gc=False):
+    openInterest: str
+    time: Stamp = 0
+
+
+class LongShort(Struct, gc=False):
+    longShortRatio: str
+    timestamp: Stamp | str = 0
+
+
+class FundingInterval(Struct, gc=False):
+    symbol: str
+    fundingIntervalHours: Annotated[int, Meta(ge=1, le=24)]
+
+
 Message = Depth | Snapshot | Trade | AggTrade | BookTicker | MarkPrice | ForceOrder | Other
 
 
@@ -129,6 +144,13 @@ _BY_EVENT: dict[str, msgspec.json.Decoder[Any]] = {
     "bookTicker": _BOOK_TICKER,
     "markPriceUpdate": msgspec.json.Decoder(MarkPrice),
     "forceOrder": msgspec.json.Decoder(ForceOrder),
+}
+OPEN_INTEREST = msgspec.json.Decoder(OpenInterest)
+LONG_SHORT = msgspec.json.Decoder(list[LongShort])
+FUNDING_INTERVALS = msgspec.json.Decoder(list[FundingInterval])
+_FRAMES: dict[str, msgspec.json.Decoder[Any]] = {
+    event: msgspec.json.Decoder(msgspec.defstruct("Frame", [("data", decoder.type)], gc=False))
+    for event, decoder in _BY_EVENT.items()
 }
 _EVENT_OF_STREAM = {
     "depth": "depthUpdate",
@@ -159,6 +181,26 @@ def read(payload: bytes) -> Message:
     if outer.u >= 0 and outer.B:
         return _BOOK_TICKER.decode(payload)  # spot names no event here
     return Other("control")
+
+
+_COMBINED = b'{"stream":"'
+_KNOWN_STREAMS = 4096
+_decoders: dict[bytes, tuple[str, msgspec.json.Decoder[Any]]] = {}
+
+
+def read_fast(payload: bytes) -> Message:
+    """`read`, with one pass instead of two over a combined-stream frame of a stream that was seen before."""
+    if payload.startswith(_COMBINED):
+        start = len(_COMBINED)
+        stream = payload[start : payload.find(b'"', start)]
+        known = _decoders.get(stream)
+        if known is not None:
+            message: Any = known[1].decode(payload).data
+            return Other(message.e) if message.e and message.e != known[0] else message  # type: ignore[no-any-return]
+        event = event_of_stream(stream.decode())
+        if event and len(_decoders) < _KNOWN_STREAMS:
+            _decoders[stream] = event, _FRAMES[event]
+    return read(payload)
 
 
 @lru_cache(maxsize=4096)

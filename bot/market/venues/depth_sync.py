@@ -29,6 +29,10 @@ BUFFER_LIMIT = 4096
 """Changes kept while waiting for a snapshot: minutes of a busy stream. Then the oldest go."""
 
 
+SAME_SEQUENCE = 1 << 20
+"""Ids further back are no late duplicates: the venue began its sequence anew."""
+
+
 class Rule(Enum):
     FUTURES = "futures"
     SPOT = "spot"
@@ -78,6 +82,9 @@ class DepthSync(Generic[T]):
         """Judge the next change of the stream."""
         if not self.synced:
             return Verdict.HOLD
+        if self.last - last > SAME_SEQUENCE:
+            self.lose()
+            return Verdict.BREAK
         if self._bridged and last <= self.last:
             self.duplicates += 1
             return Verdict.OLD

@@ -1,4 +1,10 @@
-"""Price levels as venues write them, `[["61800.20","2.909"],...]`, straight into EVENT rows.
+"""Price levels as venues write them, straight into EVENT rows.
+
+| venue | one level |
+|---|---|
+| Binance, Bybit | `["61800.20","2.909"]` |
+| OKX | `["61800.2","29","0","12"]`: what follows price and size is skipped |
+| Hyperliquid | `{"px":"61800.0","sz":"2.909","n":12}`: keys in any order |
 
 The compiled decoder reads the JSON text of a side itself: exact integer
 arithmetic, no floats and no Python object a level (about 20 ns a level where
@@ -27,6 +33,7 @@ _SHORTEST = len('["0","0"]')
 _BAD = -1
 
 _QUOTE, _COMMA, _OPEN, _CLOSE, _DOT, _ZERO, _NINE = (ord(c) for c in '",[].09')
+_BEGIN, _END, _COLON, _P, _X, _S, _Z = (ord(c) for c in "{}:pxsz")
 
 
 class Steps(NamedTuple):
@@ -118,6 +125,56 @@ def _put(rows, n, kind, recv_ns, exch_ns, market, side, price, value, ref, flags
 
 
 @njit
+def _behind_scalar(text, i):  # type: ignore[no-untyped-def]
+    """The position behind the quoted text without escapes, or the digits, at i; -1 for anything else."""
+    quoted = _after(text, i, _QUOTE)
+    if quoted >= 0:
+        while quoted < len(text) and text[quoted] != _QUOTE and text[quoted] != 92:
+            quoted += 1
+        return _after(text, quoted, _QUOTE)
+    start = _skip(text, i)
+    i = start
+    while i < len(text) and _ZERO <= text[i] <= _NINE:
+        i += 1
+    return i if i > start else _BAD
+
+
+@njit
+def _array_level(text, i, steps):  # type: ignore[no-untyped-def]
+    """(ticks, lots, position behind) of the array level whose bracket ends before i."""
+    price, i = _quoted_steps(text, i, steps[0], steps[1], _MAX_TICK)
+    lots, i = _quoted_steps(text, _after(text, i, _COMMA), steps[2], steps[3], _MAX_LOTS)
+    more = _after(text, i, _COMMA)
+    while more >= 0:
+        i = _behind_scalar(text, more)
+        more = _after(text, i, _COMMA)
+    return price, lots, _after(text, i, _CLOSE)
+
+
+@njit
+def _object_level(text, i, steps):  # type: ignore[no-untyped-def]
+    """(ticks, lots, position behind) of the object level whose brace ends before i: px and sz, each once."""
+    price, lots = np.int64(-1), np.int64(-1)
+    while i >= 0:
+        key = _after(text, i, _QUOTE)
+        if key < 0 or key + 2 >= len(text):
+            return price, lots, _BAD
+        short = text[key + 2] == _QUOTE
+        i = _after(text, _behind_scalar(text, i), _COLON)
+        if short and text[key] == _P and text[key + 1] == _X and price < 0:
+            price, i = _quoted_steps(text, i, steps[0], steps[1], _MAX_TICK)
+        elif short and text[key] == _S and text[key + 1] == _Z and lots < 0:
+            lots, i = _quoted_steps(text, i, steps[2], steps[3], _MAX_LOTS)
+        elif i >= 0:
+            i = _behind_scalar(text, i)
+        end = _after(text, i, _END)
+        if end >= 0:
+            return price, lots, end if price >= 0 and lots >= 0 else _BAD
+        i = _after(text, i, _COMMA)
+    return price, lots, _BAD
+
+
+@njit
 def _side(text, side, steps, rows, n, recv_ns, exch_ns, market):  # type: ignore[no-untyped-def]
     """LEVEL rows of one side from row n on; the row behind them, -1 on a refusal."""
     i = _after(text, 0, _OPEN)
@@ -125,9 +182,11 @@ def _side(text, side, steps, rows, n, recv_ns, exch_ns, market):  # type: ignore
         return _BAD
     end = _after(text, i, _CLOSE)
     while end < 0:
-        price, i = _quoted_steps(text, _after(text, i, _OPEN), steps[0], steps[1], _MAX_TICK)
-        lots, i = _quoted_steps(text, _after(text, i, _COMMA), steps[2], steps[3], _MAX_LOTS)
-        i = _after(text, i, _CLOSE)
+        array = _after(text, i, _OPEN)
+        if array >= 0:
+            price, lots, i = _array_level(text, array, steps)
+        else:
+            price, lots, i = _object_level(text, _after(text, i, _BEGIN), steps)
         if i < 0 or n >= len(rows):
             return _BAD
         _put(rows, n, _LEVEL, recv_ns, exch_ns, market, side, price, float(lots), 0, 0)
@@ -173,8 +232,8 @@ def decode_book(
     """How many rows one book message makes; they stand in `out`'s room, not yet kept.
 
     `bids` and `asks` are the JSON text of the two lists. Raises BadInput, with
-    nothing written that counts, when any level is not two quoted decimals on
-    the instrument's tick and lot.
+    nothing written that counts, when any level is not price and size, quoted
+    decimals on the instrument's tick and lot.
     """
     room = out.room((len(bids) + len(asks)) // _SHORTEST + 3)
     n = _book_rows(bids, asks, steps, room, recv_ns, exch_ns, market, ref, snapshot)
@@ -186,11 +245,20 @@ def decode_book(
 def _why(text: bytes, instrument: Instrument) -> str:
     """What is wrong with a refused side, empty where nothing is."""
     try:
-        for price, quantity in msgspec.json.decode(text, type=list[tuple[str, str]]):
+        for level in msgspec.json.decode(text, type=list[_Pair | _Object]):
+            price, quantity = (level.px, level.sz) if isinstance(level, _Object) else level[:2]
             instrument.ticks(price)
             instrument.lots(quantity)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         return f'levels: expected [["price","quantity"],...]: {error}'
     except BadInput as error:
         return str(error)
     return ""
+
+
+_Pair = tuple[str, ...]
+
+
+class _Object(msgspec.Struct, gc=False):
+    px: str
+    sz: str

@@ -140,7 +140,7 @@ def test_each_symbol_is_a_market_in_order_of_appearance(tmp_path: Path) -> None:
     late = [line(TRADE | {"s": "SOLUSDT", "p": "1.01"}, NS + 5_000)]
     path.write_text(
         line(TRADE | {"s": "ETHUSDT"}, stream="ethusdt@trade")
-        + line(TRADE | {"X": "MARKET"}) * 2_500
+        + "".join(line(TRADE | {"X": "MARKET", "t": trade_id}) for trade_id in range(1, 2_501))
         + "".join(late)
     )
     writer = Rows()

@@ -9,7 +9,7 @@ from bot.core.errors import BadInput
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument, find
 from bot.market.venues.binance import BinanceStream
-from bot.market.venues.wanted import FetchSnapshot
+from bot.market.venues.binance_session import snapshot_of
 
 MS = 1_000_000
 BTC = find("binance-usdm:BTCUSDT")
@@ -29,7 +29,9 @@ class Feed:
 
     def send(self, message: dict[str, Any] | bytes, recv_ns: int = 1000, stream: str = "") -> tuple:
         frame = {"stream": stream, "data": message} if stream else message
-        return self.stream.on_frame(recv_ns, frame if isinstance(frame, bytes) else encode(frame), self.out)
+        return self.stream.on_frame(
+            "public", recv_ns, frame if isinstance(frame, bytes) else encode(frame), self.out
+        )
 
     def rows(self) -> list[tuple]:
         """What came since the last call: (kind, market, side, price, value, ref, flags)."""
@@ -74,7 +76,7 @@ def synced_feed() -> Feed:
 
 def test_a_start_waits_for_the_snapshot_and_then_catches_up() -> None:
     feed = Feed(BTC)
-    assert feed.send(depth(10, 19, 5, [["100.0", "0.009"]])) == (FetchSnapshot("BTCUSDT"),)
+    assert feed.send(depth(10, 19, 5, [["100.0", "0.009"]])) == (snapshot_of("BTCUSDT"),)
     assert feed.send(depth(22, 29, 19, [["100.0", "0.001"]], [["101.0", "0"]])) == ()
     assert feed.rows() == []
     assert feed.send(snapshot(20, [["100.0", "0.005"]], [["101.0", "0.003"]]), recv_ns=3000) == ()
@@ -97,11 +99,11 @@ def test_a_break_is_a_gap_row_and_a_wanted_snapshot() -> None:
     feed = synced_feed()
     assert feed.send(depth(101, 110, 100, [["100.0", "0.001"]])) == ()
     assert feed.rows() == [level(1, 1000, 1.0), commit(110)]
-    assert feed.send(depth(130, 140, 120)) == (FetchSnapshot("BTCUSDT"),)
+    assert feed.send(depth(130, 140, 120)) == (snapshot_of("BTCUSDT"),)
     assert feed.rows() == [(Kind.GAP, 0, 0, 0, 0.0, 110, 0)]
     assert feed.send(depth(141, 150, 140, [["100.0", "0.007"]])) == ()
     assert feed.rows() == []
-    assert feed.send(snapshot(115)) == (FetchSnapshot("BTCUSDT"),), "too old to bridge"
+    assert feed.send(snapshot(115)) == (snapshot_of("BTCUSDT"),), "too old to bridge"
     assert feed.send(snapshot(140)) == ()
     assert feed.rows() == [
         (Kind.SNAPSHOT, 0, 0, 0, 0.0, 140, 0),
@@ -164,18 +166,18 @@ def test_an_unnamed_snapshot_that_may_be_anyones_is_refused() -> None:
 
 def test_the_answer_to_a_request_needs_no_guess() -> None:
     feed = Feed(BTC, ETH)
-    feed.stream.on_snapshot("ETHUSDT", 7, encode(snapshot(25)), feed.out)
+    feed.stream.on_rest(snapshot_of("ETHUSDT"), 7, encode(snapshot(25)), feed.out)
     assert feed.rows() == [(Kind.SNAPSHOT, 1, 0, 0, 0.0, 25, 0), commit(25, Flag.SNAPSHOT, 1)]
-    feed.stream.on_snapshot("ETHUSDT", 7, b'{"code":-1003,"msg":"Too many requests"}', feed.out)
+    feed.stream.on_rest(snapshot_of("ETHUSDT"), 7, b'{"code":-1003,"msg":"Too many requests"}', feed.out)
     assert feed.stream.refused == 1
 
 
 def test_a_disconnect_is_a_gap_of_every_standing_book() -> None:
     feed = synced_feed()
-    feed.stream.on_disconnect(5000, feed.out)
-    feed.stream.on_disconnect(6000, feed.out)
+    feed.stream.on_disconnected("public", 5000, feed.out)
+    feed.stream.on_disconnected("public", 6000, feed.out)
     assert feed.rows() == [(Kind.GAP, 0, 0, 0, 0.0, 100, 0)]
-    assert feed.send(depth(101, 110, 100)) == (FetchSnapshot("BTCUSDT"),)
+    assert feed.send(depth(101, 110, 100)) == (snapshot_of("BTCUSDT"),)
 
 
 TRADE = {"e": "trade", "E": 30, "T": 29, "s": "BTCUSDT", "t": 7, "p": "100.10", "q": "0.038", "m": True}
@@ -253,8 +255,8 @@ def test_a_forced_order_has_its_own_side() -> None:
 
 def test_receive_time_never_goes_back_and_exchange_time_is_left_alone() -> None:
     feed = Feed(BTC)
-    for recv_ns, event in ((5000, 30), (4000, 29), (6000, 5_000)):
-        feed.send(TRADE | {"T": event}, recv_ns=recv_ns)
+    for trade_id, (recv_ns, event) in enumerate(((5000, 30), (4000, 29), (6000, 5_000)), 1):
+        feed.send(TRADE | {"T": event, "t": trade_id}, recv_ns=recv_ns)
     rows = feed.out.take()
     assert rows["recv_ns"].tolist() == [5000, 5000, 6000]
     assert rows["exch_ns"].tolist() == [30 * MS, 29 * MS, 5_000 * MS]

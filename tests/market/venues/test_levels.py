@@ -74,6 +74,21 @@ def test_any_level_equals_exact_decimal_arithmetic(data: st.DataObject, tick: st
     assert [(row[4], row[5], row[8]) for row in rows[:-1]] == expected
 
 
+@pytest.mark.parametrize(
+    "level",
+    [
+        '["61800.2","2.909","0","12"]',
+        '["61800.2" , "2.909",0,12]',
+        '{"px":"61800.2","sz":"2.909","n":12}',
+        '{ "n" : 12, "sz":"2.909", "px" : "61800.2" }',
+        '{"px":"61800.2","sz":"2.909","p":"7","price":"8"}',
+    ],
+)
+def test_the_level_shapes_of_every_venue_mean_the_same(level: str) -> None:
+    wanted = decode('[["61800.2","2.909"],["61800.2","2.909"]]', '[["61800.2","2.909"]]')
+    assert decode(f"[{level}, {level}]", f"[{level}]") == wanted
+
+
 @given(st.from_regex(r"[0-9.]{0,6}[0-9a-z .+-]{0,3}", fullmatch=True), st.sampled_from(STEPS))
 def test_odd_text_is_refused_or_read_exactly(text: str, tick: str) -> None:
     try:
@@ -101,7 +116,15 @@ def test_odd_text_is_refused_or_read_exactly(text: str, tick: str) -> None:
         ("null", "expected"),
         ("{}", "expected"),
         ("", "expected"),
-        ('[["1","2","3"]]', "expected"),
+        ('[["1","2",[]]]', "expected"),
+        ('[["1","2","3]]', "expected"),
+        ('[["1","2",3', "expected"),
+        ('[{"px":"1"}]', "expected"),
+        ('[{"px":"1","px":"1","sz":"1"}]', "expected"),
+        ('[{"px":1,"sz":"1"}]', "expected"),
+        ('[{"px":"1","sz":"1","n":-1}]', "expected"),
+        ('[{"px":"1","sz":"1"', "expected"),
+        ('[{"px":"1.05","sz":"1"}]', "multiple of the tick 0.1"),
     ],
 )
 def test_anything_else_refuses_the_whole_message(bids: str, says: str) -> None:

@@ -1,0 +1,63 @@
+"""The rate budget of one IP address at one venue, shared by everything that asks there.
+
+A sliding minute of weights. Market data may use it up to a reserve that is kept
+for exits; a 429 or 418 stops everybody, exits too, until the venue's time has
+passed, because asking on turns a pause into a ban of up to three days.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from bot.core.units import NS_PER_S
+
+WINDOW_NS = 60 * NS_PER_S
+
+
+@dataclass(slots=True)
+class RateBudget:
+    """`limit`: weight a minute. `reserve`: share of it that only exits may use."""
+
+    limit: int = 2400
+    reserve: float = 0.25
+    blocked_until_ns: int = 0
+    refused: int = 0  # times the venue said 429 or 418
+    _spent: deque[tuple[int, int]] = field(default_factory=deque)  # (time, weight)
+    _used: int = 0
+
+    def used(self, now_ns: int) -> int:
+        """Weight of the last minute."""
+        while self._spent and self._spent[0][0] <= now_ns - WINDOW_NS:
+            self._used -= self._spent.popleft()[1]
+        return self._used
+
+    def wait_ns(self, weight: int, now_ns: int, *, exiting: bool = False) -> int:
+        """How long to wait before a request of this weight, 0: take it now."""
+        if now_ns < self.blocked_until_ns:
+            return self.blocked_until_ns - now_ns
+        most = self.limit if exiting else int(self.limit * (1 - self.reserve))
+        over = self.used(now_ns) + weight - most
+        if over <= 0 or not self._spent:
+            return 0
+        for at_ns, spent in self._spent:
+            over -= spent
+            if over <= 0:
+                return at_ns + WINDOW_NS - now_ns
+        return WINDOW_NS
+
+    def take(self, weight: int, now_ns: int) -> None:
+        """A request of this weight is being sent."""
+        self._spent.append((now_ns, weight))
+        self._used += weight
+
+    def told(self, used: int, now_ns: int) -> None:
+        """The venue's own count for this minute: others may ask from the same address."""
+        missing = used - self.used(now_ns)
+        if missing > 0:
+            self.take(missing, now_ns)
+
+    def block(self, now_ns: int, retry_after_s: float) -> None:
+        """The venue refused for too many requests."""
+        self.refused += 1
+        self.blocked_until_ns = max(self.blocked_until_ns, now_ns + int(retry_after_s * NS_PER_S))

@@ -1,0 +1,259 @@
+"""What the decoders of all venues share: markets, counters, refusals, and prints that count once."""
+
+from __future__ import annotations
+
+import math
+import struct
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from bot.core.errors import BadInput
+from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.market.events import MAX_TICK, Flag, Kind, RowBuffer
+from bot.market.instruments import Instrument
+from bot.market.venues.levels import steps_of
+from bot.market.venues.protocol import Asked, Audit, Connect, Fetch, Hosts, Poll, Refusal, Wanted
+
+EXAMPLES = 5
+"""Refusals kept to be shown; the rest are counted."""
+
+HISTORY_NS = 2 * NS_PER_S
+"""Prints older than their connection by more than this are history that a venue sends at the start."""
+
+_EXCERPT = 120
+_CACHED_NUMBERS = 1 << 16
+_RECENT = 1 << 12
+_SAME_SEQUENCE = 1 << 20
+_FIRST_MICROSECOND = 9_000_000_000_000  # as milliseconds this is the year 2255
+
+NOT_UNDERSTOOD = (msgspec.MsgspecError, UnicodeDecodeError, BadInput, struct.error, OverflowError)
+
+
+class MarketState:
+    """One market: its instrument, its decimals read before, and the prints it told."""
+
+    def __init__(self, market: int, instrument: Instrument) -> None:
+        self.market = market
+        self.instrument = instrument
+        self.symbol = instrument.symbol
+        self.steps = steps_of(instrument)
+        self._ticks: dict[str, int] = {}
+        self._lots: dict[str, int] = {}
+        self.last_print = 0
+        self.last_touch = 0
+        self.interval_s = 0  # between fundings, 0 unknown
+        self.connected_ns = 0  # of the connection that brings its prints, 0 unknown
+        self._recent: set[int | str] = set()
+        self._recent_order: deque[int | str] = deque()
+
+    def ticks(self, text: str) -> int:
+        known = self._ticks.get(text)
+        return _learn(self._ticks, text, self.instrument.ticks(text)) if known is None else known
+
+    def lots(self, text: str) -> int:
+        known = self._lots.get(text)
+        return _learn(self._lots, text, self.instrument.lots(text)) if known is None else known
+
+    def nearest_tick(self, text: str) -> int:
+        """Of a price that need not be on the tick, such as a bankruptcy price."""
+        try:
+            ticks = (Decimal(text) / self.instrument.tick).to_integral_value()
+        except InvalidOperation:
+            raise BadInput(f"{self.instrument.key} price: expected a decimal number, was {text!r}") from None
+        if not ticks.is_finite() or not 0 < ticks <= MAX_TICK:
+            raise BadInput(f"{self.instrument.key} price: expected 1 to {MAX_TICK} ticks, was {text}")
+        return int(ticks)
+
+    def is_new(self, print_id: int) -> bool:
+        """Whether a print of rising ids is the first of its id. A leap back far is a sequence begun anew."""
+        if 0 <= self.last_print - print_id < _SAME_SEQUENCE and self.last_print:
+            return False
+        self.last_print = print_id
+        return True
+
+    def is_new_touch(self, update_id: int) -> bool:
+        """Whether a touch is newer than the last one, by the same rule."""
+        if 0 <= self.last_touch - update_id < _SAME_SEQUENCE and self.last_touch:
+            return False
+        self.last_touch = update_id
+        return True
+
+    def is_history(self, exch_ns: int, recv_ns: int) -> bool:
+        """Whether a print is older than its connection, or where that is unknown than the first print."""
+        self.connected_ns = self.connected_ns or recv_ns
+        return 0 < exch_ns < self.connected_ns - HISTORY_NS
+
+    def is_unseen(self, print_id: int | str) -> bool:
+        """The same for ids without order: none of the last 4,096."""
+        if print_id in self._recent:
+            return False
+        self._recent.add(print_id)
+        self._recent_order.append(print_id)
+        if len(self._recent_order) > _RECENT:
+            self._recent.discard(self._recent_order.popleft())
+        return True
+
+
+def _learn(cache: dict[str, int], text: str, value: int) -> int:
+    if len(cache) >= _CACHED_NUMBERS:
+        cache.clear()
+    cache[text] = value
+    return value
+
+
+class VenueBase(ABC):
+    """The part of a `VenueStream` that is the same everywhere."""
+
+    VENUES: ClassVar[tuple[str, ...]]
+    hosts: Hosts
+
+    def __init__(self, instruments: Mapping[int, Instrument]) -> None:
+        venues = {i.venue for i in instruments.values()}
+        if len(venues) != 1 or not venues <= set(self.VENUES):
+            raise BadInput(f"expected instruments of one of {', '.join(self.VENUES)}, was {sorted(venues)}")
+        self.venue = venues.pop()
+        self.messages: Counter[str] = Counter()
+        self.level_updates = 0
+        self.not_market = 0
+        self.duplicate_prints = 0
+        self.history_prints = 0
+        self.refused = 0
+        self.refusals: list[Refusal] = []
+        self.exch_ns = 0  # of the last frame, 0 where it says none
+        self.unknown_symbol = ""  # named by the last frame, which was ignored for it
+        self._recv_ns = 0
+        self._audits: list[Audit] = []
+        for market, instrument in instruments.items():
+            self.add(market, instrument)
+
+    def add(self, market: int, instrument: Instrument) -> None:
+        if instrument.venue != self.venue:
+            raise BadInput(f"expected an instrument of {self.venue}, was {instrument.key}")
+        self._add(market, instrument)
+
+    def on_frame(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
+        recv_ns = self._begin(recv_ns)
+        used = len(out)
+        try:
+            return self._read(name, recv_ns, payload, out)
+        except NOT_UNDERSTOOD as error:
+            out.cut(used)
+            return self._refuse(recv_ns, str(error), payload)
+
+    def on_rest(self, asked: Fetch, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
+        recv_ns = self._begin(recv_ns)
+        used = len(out)
+        try:
+            return self._answer(asked, recv_ns, payload, out)
+        except NOT_UNDERSTOOD as error:
+            out.cut(used)
+            self._refuse(recv_ns, f"{asked.asked} of {asked.symbol or 'all'}: {error}", payload)
+            return (asked,) if asked.asked is Asked.SNAPSHOT else ()  # the book still waits
+
+    def take_audits(self) -> tuple[Audit, ...]:
+        audits = tuple(self._audits)
+        self._audits.clear()
+        return audits
+
+    @abstractmethod
+    def _add(self, market: int, instrument: Instrument) -> None: ...
+
+    @abstractmethod
+    def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
+        """A frame; changes nothing before it was understood whole. Raises one of NOT_UNDERSTOOD."""
+
+    @abstractmethod
+    def _answer(self, asked: Fetch, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
+        """The same for a REST answer."""
+
+    @abstractmethod
+    def connections(self, hosts: Hosts) -> tuple[Connect, ...]: ...
+
+    @abstractmethod
+    def polls(self) -> tuple[Poll, ...]: ...
+
+    def _begin(self, recv_ns: int) -> int:
+        self._recv_ns = max(self._recv_ns, recv_ns)
+        self.exch_ns = 0
+        self.unknown_symbol = ""
+        return self._recv_ns
+
+    def _refuse(self, recv_ns: int, reason: str, payload: bytes) -> tuple[Wanted, ...]:
+        self.exch_ns = 0
+        self.refused += 1
+        if len(self.refusals) < EXAMPLES:
+            excerpt = payload[:_EXCERPT].decode("utf-8", "replace")
+            self.refusals.append(Refusal(recv_ns, reason, excerpt))
+        return ()
+
+    def _unknown(self, symbol: str) -> None:
+        self.messages["unknown symbol"] += 1
+        self.unknown_symbol = symbol
+
+    def _stamp(self, stamp: int) -> int:
+        """Exchange time in ns of milliseconds, or of microseconds where they are that large; 0 for none."""
+        self.exch_ns = stamp * (NS_PER_MS if stamp < _FIRST_MICROSECOND else 1000)
+        return self.exch_ns
+
+    def _counters(self) -> dict[str, Any]:
+        return {
+            "messages": dict(self.messages),
+            "level_updates": self.level_updates,
+            "not_market": self.not_market,
+            "duplicate_prints": self.duplicate_prints,
+            "history_prints": self.history_prints,
+            "refused": self.refused,
+            "refusals": [f"{r.reason}: {r.excerpt}" for r in self.refusals],
+        }
+
+    def _keep_audit(self, state: MarketState, ref: int, exch_ns: int, rows: np.ndarray) -> None:
+        self._audits.append(Audit(state.market, state.symbol, ref, exch_ns, rows))
+        self.messages["audit"] += 1
+
+
+def put_touch(
+    out: RowBuffer,
+    recv_ns: int,
+    exch_ns: int,
+    market: int,
+    bid: tuple[int, int],
+    ask: tuple[int, int],
+    ref: int,
+) -> None:
+    """The rows of a best bid/offer message; sides are (ticks, lots)."""
+    out.put(Kind.BBO, recv_ns, exch_ns, market, side=1, price=bid[0], value=bid[1])
+    out.put(Kind.BBO, recv_ns, exch_ns, market, side=-1, price=ask[0], value=ask[1])
+    out.put(Kind.COMMIT, recv_ns, exch_ns, market, ref=ref, flags=Flag.BBO)
+
+
+def reading(text: str | float, what: str) -> float:
+    """A finite number. Raises BadInput otherwise."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadInput(f"{what}: expected a number, was {text!r}")
+    return value
+
+
+def positive(text: str | float, what: str) -> float:
+    """A finite number above 0. Raises BadInput otherwise."""
+    value = reading(text, what)
+    if value <= 0.0:
+        raise BadInput(f"{what}: expected a number above 0, was {text!r}")
+    return value
+
+
+def amount(text: str | float, what: str) -> float:
+    """A finite number, 0 or above. Raises BadInput otherwise."""
+    value = reading(text, what)
+    if value < 0.0:
+        raise BadInput(f"{what}: expected 0 or more, was {text!r}")
+    return value

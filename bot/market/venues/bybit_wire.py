@@ -1,0 +1,120 @@
+"""Bybit V5 public frames and REST answers as typed structs: what was sent, nothing decided.
+
+Sources: Bybit API documentation, v5 websocket public (orderbook, trade, ticker,
+all-liquidation) and v5 market; recordings of 2026.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Stamp = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
+
+
+class Head(Struct, gc=False):
+    topic: str = ""
+    op: str = ""
+    success: bool = True
+    ret_msg: str = ""
+
+
+class Levels(Struct, gc=False):
+    s: str
+    b: Raw
+    a: Raw
+    u: Id
+    seq: Id = 0
+    cts: Stamp = 0  # only in REST answers, where it stands beside the levels
+    ts: Stamp = 0
+
+
+class Book(Struct, gc=False):
+    type: str
+    data: Levels
+    ts: Stamp = 0
+    cts: Stamp = 0  # the matching engine's time
+
+
+class Print(Struct, gc=False):
+    T: Stamp
+    s: str
+    S: str
+    v: str
+    p: str
+    i: str
+    BT: bool = False
+    RPI: bool = False
+    seq: Id = 0
+
+
+class Trades(Struct, gc=False):
+    data: list[Print]
+
+
+class Fields(Struct, gc=False):
+    """Of a ticker; one that a delta leaves out has not changed."""
+
+    symbol: str
+    markPrice: str | None = None
+    indexPrice: str | None = None
+    openInterest: str | None = None
+    fundingRate: str | None = None
+    nextFundingTime: str | None = None
+    fundingIntervalHour: str | None = None
+    bid1Price: str | None = None
+    bid1Size: str | None = None
+    ask1Price: str | None = None
+    ask1Size: str | None = None
+
+
+class Ticker(Struct, gc=False):
+    type: str
+    data: Fields
+    ts: Stamp = 0
+    cs: Id = 0
+
+
+class Forced(Struct, gc=False):
+    T: Stamp
+    s: str
+    S: str
+    v: str
+    p: str
+
+
+class Liquidations(Struct, gc=False):
+    data: list[Forced]
+
+
+class BookAnswer(Struct, gc=False):
+    result: Levels
+    retCode: int = 0
+
+
+class Ratio(Struct, gc=False):
+    symbol: str
+    buyRatio: str
+    sellRatio: str
+    timestamp: str = "0"
+
+
+class Ratios(Struct, gc=False, rename={"ratios": "list"}):
+    ratios: list[Ratio]
+
+
+class RatioAnswer(Struct, gc=False):
+    result: Ratios
+    retCode: int = 0
+
+
+HEAD = msgspec.json.Decoder(Head)
+BOOK = msgspec.json.Decoder(Book)
+TRADES = msgspec.json.Decoder(Trades)
+TICKER = msgspec.json.Decoder(Ticker)
+LIQUIDATIONS = msgspec.json.Decoder(Liquidations)
+BOOK_ANSWER = msgspec.json.Decoder(BookAnswer)
+RATIO_ANSWER = msgspec.json.Decoder(RatioAnswer)
