@@ -33,7 +33,7 @@ from bot.execution.news import (
 from bot.execution.outcomes import UNKNOWN, is_not_found, outcome_of_submit
 from bot.execution.sender import Hear, RequestFailed
 from bot.execution.venues import dialect_of
-from bot.execution.venues.dialect import Dialect, Exchange, Wire
+from bot.execution.venues.dialect import Dialect, Exchange, KeyCheck, Wire
 from bot.market.instruments import Instrument
 
 OVERLAP_NS = 60 * NS_PER_S
@@ -96,8 +96,10 @@ class CcxtBroker:
             raise BadInput(
                 f"{self._account.venue}: ccxt lacks {', '.join(missing)} there; it cannot be traded"
             )
-        self._symbols = [self._symbol_of(instrument) for instrument in self._instruments]
-        self._markets = {symbol: market for market, symbol in enumerate(self._symbols)}
+        # markets of reference venues are heard, not traded
+        here = self._instruments[0].venue
+        self._symbols = [self._symbol_of(i) if i.venue == here else "" for i in self._instruments]
+        self._markets = {symbol: market for market, symbol in enumerate(self._symbols) if symbol}
 
     async def close(self) -> None:
         for ex in (self.orders, self.polls):
@@ -105,7 +107,7 @@ class CcxtBroker:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        return tuple(self._symbols)
+        return tuple(self._markets)
 
     async def submit(self, order: Order) -> OrderTold:
         instrument = self._instruments[order.market]
@@ -113,7 +115,7 @@ class CcxtBroker:
         price, trigger = instrument.price(order.price), instrument.price(order.trigger)
         args = self.dialect.order_args(order, wire_id, price, trigger)
         if self.dialect.market_needs_price and args.price is None:
-            args = args._replace(price=float(await self._mid(order.market)))
+            args = args._replace(price=float(await self.mid(order.market)))
         side = "buy" if order.side is Side.BUY else "sell"
         lots = float(instrument.quantity(order.lots))
         symbol = self._symbols[order.market]
@@ -168,6 +170,8 @@ class CcxtBroker:
         )
 
     async def fills(self, market: int) -> list[FillTold]:
+        if not self._symbols[market]:
+            return []
         last_ns = self._last_fill_ns(market) or self._since_ns
         since_ms = max(0, last_ns - OVERLAP_NS) // NS_PER_MS if last_ns else None
         trades = await self._ask(self.polls.fetch_my_trades(self._symbols[market], since_ms, 500))
@@ -175,7 +179,7 @@ class CcxtBroker:
         return sorted((news for news in told if news is not None), key=lambda news: news.venue_ns)
 
     async def payments(self, market: int) -> list[FundingTold]:
-        if not self.polls.has.get("fetchFundingHistory"):
+        if not self._symbols[market] or not self.polls.has.get("fetchFundingHistory"):
             return []
         since_ms = (self._clock.now_ns() - 3 * 24 * 3600 * NS_PER_S) // NS_PER_MS
         paid = await self._ask(self.polls.fetch_funding_history(self._symbols[market], since_ms, 100))
@@ -193,8 +197,8 @@ class CcxtBroker:
 
     async def account(self) -> AccountTold:
         asked_ns = self._clock.now_ns()
-        ex, symbols = self.polls, self._symbols
-        coins = sorted({i.settle for i in self._instruments})
+        ex, symbols = self.polls, list(self._markets)
+        coins = sorted({self._instruments[m].settle for m in self._markets.values()})
         orders = await self._ask(self.dialect.open_orders(ex, symbols))
         positions = await self._ask(ex.fetch_positions(symbols))
         wallet = await self._ask(self.dialect.wallet(ex, coins))
@@ -210,12 +214,20 @@ class CcxtBroker:
         hedge = await self._ask(self.dialect.hedge(self.polls, self._symbols[0]))
         leverage: dict[int, float] = {}
         modes: dict[int, str] = {}
-        for market, symbol in enumerate(self._symbols):
+        for symbol, market in self._markets.items():
             told = await self._ask(self.dialect.leverage(self.polls, symbol))
             mode = await self._ask(self.dialect.margin_mode(self.polls, symbol))
             leverage |= {} if told is None else {market: told}
             modes |= {} if mode is None else {market: mode}
         return hedge, leverage, modes
+
+    async def key_check(self) -> KeyCheck:
+        return await self._ask(self.dialect.key_check(self.polls))
+
+    async def skew_ms(self) -> float:
+        """How far this machine's clock is ahead of the venue's."""
+        await self.resync()
+        return float(self.orders.options.get("timeDifference", 0))
 
     async def resync(self) -> None:
         await self._ask(self.orders.load_time_difference())
@@ -347,7 +359,7 @@ class CcxtBroker:
         self._client_ids[wire_id] = client_id
         return wire_id
 
-    async def _mid(self, market: int) -> Decimal:
+    async def mid(self, market: int) -> Decimal:
         book = await self._ask(self.polls.fetch_order_book(self._symbols[market], 5))
         return (Decimal(_decimal(book["bids"][0][0])) + Decimal(_decimal(book["asks"][0][0]))) / 2
 

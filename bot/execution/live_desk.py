@@ -34,7 +34,10 @@ class LiveDesk:
 
     def __init__(self, venue: LiveVenue, trader: Trader, journal: Journal, trigger_by: TriggerBy) -> None:
         self.guards: dict[int, Guard] = {}
-        self.blocks: dict[str, str] = {"start": "the account has not been read yet"}
+        self.blocks: dict[str, str] = {
+            "start": "the account has not been read yet",
+            "stop_self_test": "it is not proved yet that stops work",
+        }
         self._venue = venue
         self._trader = trader
         self._journal = journal
@@ -59,6 +62,8 @@ class LiveDesk:
             self._find(now_ns, news.what, {"words": news.words})
             if news.blocks_entries:
                 self.blocks[news.what] = news.words
+            else:
+                self.blocks.pop(news.what, None)  # the same question, answered well
         elif not isinstance(news, Pulse):
             self._venue.hear(news, now_ns)
         for what, detail in self._venue.notes:

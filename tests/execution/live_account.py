@@ -13,7 +13,7 @@ from bot.core.messages import Order
 from bot.execution.ccxt_broker import Account, CcxtBroker
 from bot.execution.live_desk import LiveDesk
 from bot.execution.live_venue import LiveVenue
-from bot.execution.news import News
+from bot.execution.news import Found, News
 from bot.execution.sender import Sender
 from bot.execution.trader import Trader
 from bot.execution.venues.hosts import point_at
@@ -96,6 +96,7 @@ class LiveAccount:
         self._watch = asyncio.create_task(self.broker.watch(self.hear))
         await eventually(lambda: any(n.__class__.__name__ == "LinkTold" for n in self.heard), "the link")
         await self.look()
+        self.hear(Found(what="stop_self_test", words=""))
         return self
 
     async def look(self) -> None:

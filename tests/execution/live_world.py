@@ -13,6 +13,7 @@ from bot.execution.news import (
     AccountTold,
     Answer,
     FillTold,
+    Found,
     News,
     OrderSeen,
     OrderTold,
@@ -28,6 +29,7 @@ from tests.trading import LINEAR, LONG, OTHER, T0, a_plan
 MS = 1_000_000
 SECOND = 1_000 * MS
 WALLET = "10000"
+STOPS_WORK = Found(what="stop_self_test", words="")
 
 
 class LiveWorld:
@@ -42,7 +44,7 @@ class LiveWorld:
         self._trades = 0
         self.trader, self.desk = self._make()
         if started:
-            self.tell(self.account())
+            self.tell(self.account(), STOPS_WORK)
 
     def _make(self) -> tuple[Trader, LiveDesk]:
         trader = Trader(
@@ -64,9 +66,7 @@ class LiveWorld:
     def account(
         self, *held: PositionSeen, wallet: str = WALLET, orders: tuple[OrderSeen, ...] = (), **more: Any
     ) -> AccountTold:
-        return AccountTold(
-            asked_ns=self.now, positions=held, wallet={"USDT": wallet}, orders=orders, **more
-        )
+        return AccountTold(asked_ns=self.now, positions=held, wallet={"USDT": wallet}, orders=orders, **more)
 
     def tell(self, *news: News, after_ns: int = MS) -> LiveWorld:
         for item in news:

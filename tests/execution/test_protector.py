@@ -80,9 +80,7 @@ def test_after_a_stop_that_held_the_ladder_begins_anew() -> None:
 
 
 @pytest.mark.parametrize(("intent", "wider"), [(LONG, 99_750), (SHORT, 100_250)])
-def test_the_ladder_tries_again_by_the_other_price_and_then_further_away(
-    intent: Intent, wider: int
-) -> None:
+def test_the_ladder_tries_again_by_the_other_price_and_then_further_away(intent: Intent, wider: int) -> None:
     trade = Trade(a_plan(intent), T0, "USDT", False, intent.invalidation)
     trade.add_entry(10, intent.limit, T0)
     tried = [(w.trigger, w.trigger_by) for w in ladder(trade, LAST)]
