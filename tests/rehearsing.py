@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -68,13 +69,18 @@ class Running:
 
 @asynccontextmanager
 async def rehearsal(
-    *, seed: int = 3, speed: float = 0.0, deposit: str = "10000", journal: Path | None = None
+    *,
+    seed: int = 3,
+    speed: float = 0.0,
+    deposit: str = "10000",
+    journal: Path | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Running]:
     exchange = Exchange(demo_world(seed, speed), Decimal(deposit))
     venue = Venue(exchange, KEYS, seed=seed, journal=WireJournal(journal))
     runner = web.AppRunner(build(venue))
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     port = runner.addresses[0][1]
     try:

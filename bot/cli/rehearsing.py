@@ -24,8 +24,9 @@ _TEXT = {
 
 def rehearse(
     market: Annotated[
-        str, typer.Option("--market", metavar="demo|replay", help="Where the market comes from.")
-    ] = "demo",
+        str | None,
+        typer.Option("--market", metavar="demo|replay", help="Where the market comes from (default demo)."),
+    ] = None,
     tape: Annotated[
         list[Path] | None,
         typer.Option("--tape", metavar="TAPE", help="Tape to serve; may be repeated. Means --market replay."),
@@ -88,8 +89,9 @@ def rehearse(
     except ImportError as error:
         raise BadInput(f"{error.name} is not installed; install the extra: pip install '.[live]'") from None
 
-    if (market == "replay") != bool(tape) and (market == "replay" or market != "demo"):
-        raise BadInput(f"--market: expected demo, or replay with --tape TAPE; was {market}")
+    source = market or ("replay" if tape else "demo")
+    if source not in ("demo", "replay") or (source == "replay") != bool(tape):
+        raise BadInput(f"--market: expected demo, or replay with --tape TAPE; was {source}")
     try:
         money = Decimal(deposit)
     except InvalidOperation:

@@ -155,7 +155,7 @@ class World:
         self._tell_reports()
 
     def stamp_ns(self) -> int:
-        """Market time for what happens now: never before what was applied, between rows that of the last one."""
+        """Market time of what happens now: never before what was applied; between rows the last one's."""
         applied_ns = int(self.state.ctl[Ctl.NOW])
         return applied_ns if self._feeding else max(self.now_ns(), applied_ns)
 

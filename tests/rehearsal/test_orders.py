@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -257,7 +258,8 @@ def test_the_countdown_cancels_orders_but_not_stops(
 
 
 def test_a_batch_answers_each_order_for_itself(exchange: Exchange) -> None:
-    good = '{"symbol":"BTCUSDT","type":"LIMIT","timeInForce":"GTC","side":"BUY","quantity":"0.010","price":"58000"}'
+    fields = {"symbol": "BTCUSDT", "type": "LIMIT", "timeInForce": "GTC", "side": "BUY"}
+    good = json.dumps(fields | {"quantity": "0.010", "price": "58000"})
     bad = good.replace("58000", "58001")
     answers = ask(exchange, "POST batchOrders", batchOrders=f"[{good},{bad}]")
     assert (answers[0]["status"], answers[1]["code"]) == ("NEW", -4014)
