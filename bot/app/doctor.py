@@ -207,9 +207,7 @@ async def _streams(config: Config, venue: str, hosts: Hosts) -> Finding:
         return Finding(what, State.FINE, f"{symbol}: {counts} rows")
     missing = ", ".join(name for name, n in heard.counts.items() if not n)
     reasons = {link.counts.last_reason for link in feed.links.values()} - {""}
-    said = f"{symbol}: {counts} within {LISTEN_S:g} s; missing: {missing}" + "".join(
-        f"; {r}" for r in reasons
-    )
+    said = "; ".join([f"{symbol}: {counts} within {LISTEN_S:g} s", f"missing: {missing}", *sorted(reasons)])
     state = State.BAD if not heard.counts["book"] else State.WARNING
     return Finding(what, state, said, "a quiet market may need longer; a missing book means no trading")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import numpy as np
 from aiohttp import web
@@ -54,6 +56,29 @@ async def serving(world: MarketWorld) -> AsyncIterator[Server]:
     finally:
         going.cancel()
         await runner.cleanup()
+
+
+@contextmanager
+def in_a_thread(serve: Callable[[], AbstractAsyncContextManager[Any]]) -> Iterator[Any]:
+    """A server with a loop of its own, for sessions that bring theirs; yields what `serve` yields."""
+    ready, loop, box = threading.Event(), asyncio.new_event_loop(), []
+    done = asyncio.Event()
+
+    async def run() -> None:
+        async with serve() as server:
+            box.append(server)
+            ready.set()
+            await done.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()), daemon=True)
+    thread.start()
+    assert ready.wait(20.0), "the server did not start"
+    try:
+        yield box[0]
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(10.0)
+        loop.close()
 
 
 @dataclass
