@@ -87,7 +87,10 @@ async def _serve(venue: Venue, port: int, on_open: Callable[[Serving], None]) ->
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(build(venue), access_log=None)
+    from bot.rehearsal.market_data import add_market_routes
+
+    world = venue.exchange.world
+    runner = web.AppRunner(build(venue, lambda app: add_market_routes(app, world)), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()
