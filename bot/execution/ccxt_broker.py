@@ -89,7 +89,7 @@ class CcxtBroker:
             await self.orders.load_time_difference() if self.orders.has.get("fetchTime") else None
         except Exception as error:
             raise BadInput(f"{self._account.venue}: cannot read its markets: {_words(error)}") from None
-        self.polls.set_markets_from_exchange(self.orders)
+        self.polls.set_markets(self.orders.markets, self.orders.currencies)
         self.polls.options["timeDifference"] = self.orders.options.get("timeDifference", 0)
         missing = [name for name in NEEDED if not self.orders.has.get(name)]
         if missing:
@@ -139,7 +139,7 @@ class CcxtBroker:
         symbol = self._symbols[order.market]
         try:
             found = await self._ask(self.dialect.find(self.orders, symbol, order, wire_id, venue_id))
-            if found is None:
+            if found is None or not (found.get("id") or self.dialect.client_id(found)):
                 return None
             told = self._order_told(found, order.client_id, order.market)
             if told.child_id and told.status is Status.TRIGGERED:

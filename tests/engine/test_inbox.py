@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.app.pacing import _consume
+from bot.app.pacing import consume
 from bot.core.commands import Answer, Command, Verb
 from bot.engine.command_rows import command_row
 from bot.engine.inbox import Asked, End, Inbox, Item, Numbering, Timer
@@ -75,7 +75,7 @@ def consumed(*items: Item) -> np.ndarray:
         inbox = Inbox()
         for item in (*items, End()):
             await inbox.put(item)
-        await _consume(inbox, Numbering(), applied.append, in_message, lambda: False, lambda: DONE)
+        await consume(inbox, Numbering(), applied.append, in_message, lambda: False, lambda: DONE)
 
     asyncio.run(scene())
     return np.concatenate(applied)
@@ -141,7 +141,7 @@ def test_a_command_inside_a_message_waits_for_its_commit_and_is_answered() -> No
         def in_message() -> bool:
             return len(applied) == 1
 
-        await _consume(inbox, Numbering(), applied.append, in_message, lambda: False, lambda: DONE)
+        await consume(inbox, Numbering(), applied.append, in_message, lambda: False, lambda: DONE)
         return np.concatenate(applied)["kind"].tolist(), await asked.answer
 
     kinds, answer = asyncio.run(scene())

@@ -54,7 +54,7 @@ class Okx(Dialect):
 
     async def cancel(self, ex: Exchange, symbol: str, order: Order, wire_id: str, venue_id: str) -> Wire:
         if self.apart(order):
-            answer = await ex.cancel_order(None, symbol, {"trigger": True, "algoClOrdId": wire_id})
+            answer = await ex.cancel_order(None, symbol, {"trigger": True, "clientOrderId": wire_id})
         else:
             answer = await ex.cancel_order(None, symbol, {"clientOrderId": wire_id})
         return {**dict(answer), "info": {}, "status": None}  # taken, not yet done
