@@ -1,4 +1,4 @@
-"""Writes docs/outcomes.md from the tables: python -m scripts.outcomes_page > docs/outcomes.md"""
+"""Writes docs/outcomes.md from the tables: python -m bot.cli.outcomes_page > docs/outcomes.md"""
 
 from __future__ import annotations
 
@@ -46,4 +46,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    print(page(), end="")  # noqa: T201
