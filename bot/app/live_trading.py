@@ -16,6 +16,8 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import msgspec
+
 from bot.app.live_checks import check_account, stop_self_test
 from bot.core.clock import Clock
 from bot.core.enums import TriggerBy
@@ -35,6 +37,9 @@ PAYMENTS_S = 60.0
 HEARTBEAT_S = 60.0
 RESYNC_S = 300.0
 SELF_TEST_S = 86_400.0
+SETTINGS_NS = 60 * NS_PER_S
+DEAD_MAN_S = 120
+"""Resting entries are taken away by the venue so long after our last sign, where it can."""
 
 Warn = Callable[[str, Mapping[str, Any]], None]
 
@@ -57,6 +62,8 @@ class LiveTrading:
     sender: Sender = field(init=False)
     _inbox: Inbox | None = None
     _pulsed_ns: int = 0
+    _settings_ns: int = 0
+    _armed: set[int] = field(default_factory=set)
     _waiting: list[Heard] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,6 +113,7 @@ class LiveTrading:
                 self._every(self.look_every_s, self._look),
                 self._every(PAYMENTS_S, self._payments),
                 self._every(RESYNC_S, self.broker.resync),
+                *(() if self.dry else (self._every(DEAD_MAN_S / 4, self._dead_man),)),
                 *(() if self.dry else (self._every(SELF_TEST_S, self._stop_works),)),
                 self._pulse(),
                 *((self._every(HEARTBEAT_S, self._beat),) if self.heartbeat_url else ()),
@@ -136,7 +144,21 @@ class LiveTrading:
             await asyncio.sleep(seconds)
 
     async def _look(self) -> None:
-        self.tell(await self.broker.account())
+        """Orders, positions and balance; modes and leverage are looked at less often, they cost more."""
+        told = await self.broker.account()
+        now_ns = self.clock.now_ns()
+        if now_ns - self._settings_ns >= SETTINGS_NS:
+            hedge, leverage, _ = await self.broker.settings()
+            told = msgspec.structs.replace(told, hedge=hedge, leverage=leverage)
+            self._settings_ns = now_ns
+        self.tell(told)
+
+    async def _dead_man(self) -> None:
+        """While entries rest: should we vanish, the venue takes them away. Stops are not touched by it."""
+        waiting = {k.order.market for k in self.venue.open_orders() if not k.order.reduce_only}
+        await self.broker.dead_man(sorted(waiting), DEAD_MAN_S)
+        await self.broker.dead_man(sorted(self._armed - waiting), 0)
+        self._armed = waiting
 
     async def _stop_works(self) -> None:
         """Nothing is entered without proof that stops work; daily, as endpoints change."""

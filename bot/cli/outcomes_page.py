@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.execution.outcomes import (
     ABSENT_AFTER,
     ABSENT_AFTER_S,
@@ -21,16 +23,20 @@ def words(outcome: Outcome) -> str:
     return "unknown: ask" if outcome.verdict == "unknown" else f"refused: {outcome.refusal.value}"
 
 
+def seconds(waits: Sequence[float]) -> str:
+    return ", ".join(f"{wait:g}" for wait in waits)
+
+
 def page() -> str:
     lines = [
         "# What an answer to an order means",
         "",
         "Placed, refused or unknown. An order of unknown outcome is asked for by its client id after",
-        f"{', '.join(f'{s:g}' for s in RESOLVE_AFTER_S)} s (the last wait repeats), until it is found. "
+        f"{seconds(RESOLVE_AFTER_S)} s (the last wait repeats), until it is found. "
         f"It is absent when {ABSENT_AFTER} answers",
-        f"over at least {ABSENT_AFTER_S:g} s did not know it and its market has no fill of it. It is never sent "
-        "again meanwhile.",
-        f"What was certainly not processed is sent again after {', '.join(f'{s:g}' for s in AGAIN_AFTER_S)} s, "
+        f"over at least {ABSENT_AFTER_S:g} s did not know it and its market has no fill of it. "
+        "It is never sent again meanwhile.",
+        f"What was certainly not processed is sent again after {seconds(AGAIN_AFTER_S)} s, "
         "with the same id, when it lowers risk.",
         "",
         "A venue's code outweighs the library's class.",

@@ -221,6 +221,12 @@ class CcxtBroker:
             modes |= {} if mode is None else {market: mode}
         return hedge, leverage, modes
 
+    async def dead_man(self, markets: Iterable[int], seconds: int) -> None:
+        """Arm (0: disarm) the venue's switch for resting entries, where one leaves stops alone."""
+        symbols = [self._symbols[market] for market in markets]
+        if symbols:
+            await self._ask(self.dialect.dead_man(self.polls, symbols, seconds))
+
     async def key_check(self) -> KeyCheck:
         return await self._ask(self.dialect.key_check(self.polls))
 

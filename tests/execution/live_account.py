@@ -1,4 +1,4 @@
-"""A trader, a live venue, a sender and real ccxt on the rehearsal exchange, joined as a session joins them."""
+"""A trader, a live venue, a sender and real ccxt on the rehearsal exchange, joined as in a session."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def test_an_entry_is_filled_and_its_stop_proved_before_it_counts_as_protected():
 
 def test_money_is_what_the_venue_told():
     world = LiveWorld()
-    entry, _ = world.entered(10)
+    world.entered(10)
     world.trader.flatten(world.now, ExitReason.OPERATOR)
     world.tell()
     world.sent += world.venue.take_requests()
@@ -164,7 +164,7 @@ def test_answers_that_come_late_change_nothing():
 
 def test_a_fill_of_nobody_changes_the_account_and_is_given_up_after_two_looks():
     world = LiveWorld()
-    entry, stop = world.entered(10)
+    entry, _ = world.entered(10)
     world.tell(world.fill(entry, 3, client_id="web-1", venue_id="9", side=-1))
     assert world.venue.position_lots(0) == 7
     shown = world.account(wallet="9999.98", orders=())
@@ -184,7 +184,7 @@ def test_funding_is_booked_once():
 
 def test_a_liquidation_closes_the_trade():
     world = LiveWorld()
-    entry, stop = world.entered(10)
+    _, stop = world.entered(10)
     world.tell(world.fill(stop, 10, "995.005", client_id="", forced=True, fee="0.5"))
     assert world.venue.position_lots(0) == 0
     world.tell(world.ended(stop, Status.EXPIRED))
@@ -234,7 +234,8 @@ def test_a_cancel_that_finds_nothing_does_not_end_an_order_by_itself():
     world.wait(2 * SECOND)
     assert [r.order.client_id for r in world.requests(Cancel)] == [entry.client_id]
     ticket = world.trader._desk.tickets.get(entry.client_id)
-    assert ticket is not None and ticket.state is OrderState.LIVE
+    assert ticket is not None
+    assert ticket.state is OrderState.LIVE
     world.tell(world.ended(entry, Status.CANCELED))
     assert world.closed[0].reason is ExitReason.UNFILLED
 

@@ -56,7 +56,13 @@ def test_what_was_not_processed_may_be_sent_again(name: str) -> None:
         ("binance", "InvalidOrder", '{"code":-4116,"msg":"duplicated"}', Verdict.UNKNOWN, Refusal.NONE),
         ("binance", "ExchangeError", '{"code":-2021,"msg":"x"}', Verdict.REFUSED, Refusal.WOULD_TRIGGER),
         ("binance", "InvalidOrder", '{"code":-4120,"msg":"x"}', Verdict.REFUSED, Refusal.ENDPOINT),
-        ("bybit", "ExchangeError", '{"retCode":10000,"retMsg":"Server Timeout"}', Verdict.UNKNOWN, Refusal.NONE),
+        (
+            "bybit",
+            "ExchangeError",
+            '{"retCode":10000,"retMsg":"Time"}',
+            Verdict.UNKNOWN,
+            Refusal.NONE,
+        ),
         ("bybit", "InvalidOrder", '{"retCode":110072}', Verdict.UNKNOWN, Refusal.NONE),
         ("bybit", "InsufficientFunds", '{"retCode":110007}', Verdict.REFUSED, Refusal.MARGIN),
         (

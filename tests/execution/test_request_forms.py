@@ -115,9 +115,7 @@ BYBIT = Case(
 )
 OKX = Case(
     "okx",
-    Instrument(
-        "okx", "BTC-USDT-SWAP", Decimal("0.1"), Decimal("0.01"), contract_size=Decimal("0.01")
-    ),
+    Instrument("okx", "BTC-USDT-SWAP", Decimal("0.1"), Decimal("0.01"), contract_size=Decimal("0.01")),
     SECRET | {"password": "word"},
     {
         "*": {"code": "0", "msg": "", "data": []},
@@ -148,7 +146,10 @@ OKX = Case(
             ],
         },
         "/api/v5/trade/batch-orders": {"code": "0", "data": [{"ordId": "9", "clOrdId": "x", "sCode": "0"}]},
-        "/api/v5/trade/order-algo": {"code": "0", "data": [{"algoId": "9", "algoClOrdId": "x", "sCode": "0"}]},
+        "/api/v5/trade/order-algo": {
+            "code": "0",
+            "data": [{"algoId": "9", "algoClOrdId": "x", "sCode": "0"}],
+        },
         "/api/v5/trade/cancel-order": {"code": "0", "data": [{"ordId": "9", "clOrdId": "x", "sCode": "0"}]},
         "/api/v5/trade/cancel-algos": {"code": "0", "data": [{"algoId": "9", "sCode": "0"}]},
     },
@@ -228,7 +229,14 @@ CLIENT = "lop-0123456789abcdef-st0"
 
 def an_order(case: Case, **changes: Any) -> Order:
     order = Order(
-        CLIENT, "0123456789abcdef", 0, case.instrument.symbol, Side.SELL, OrderType.MARKET, OrderRole.EXIT, 500
+        CLIENT,
+        "0123456789abcdef",
+        0,
+        case.instrument.symbol,
+        Side.SELL,
+        OrderType.MARKET,
+        OrderRole.EXIT,
+        500,
     )
     return replace(order, **{"reduce_only": True, "trigger_by": TriggerBy.MARK, **changes})
 

@@ -167,7 +167,8 @@ def test_absence_takes_several_answers_and_a_look_at_the_fills() -> None:
     log, heard = carried([Ask(EXIT, "")], find=[None], fills=[[fill]])
     assert log == ["find"] * 4 + ["fills"]
     assert heard[0] == fill
-    assert isinstance(heard[1], Answer) and heard[1].verdict is Verdict.ABSENT
+    assert isinstance(heard[1], Answer)
+    assert heard[1].verdict is Verdict.ABSENT
 
 
 def test_an_unreachable_venue_proves_nothing() -> None:
