@@ -20,13 +20,14 @@ import msgspec
 
 from bot.app.live_checks import check_account, stop_self_test
 from bot.core.clock import Clock
-from bot.core.enums import TriggerBy
+from bot.core.enums import OrderRole, TriggerBy
+from bot.core.messages import Order
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine.inbox import Heard, Inbox
 from bot.engine.loop import Engine
 from bot.execution.ccxt_broker import CcxtBroker
-from bot.execution.live_venue import LiveVenue
-from bot.execution.news import Found, News, Pulse
+from bot.execution.live_venue import LiveVenue, Submit
+from bot.execution.news import Answer, Found, News, Pulse, Refusal, Verdict
 from bot.execution.sender import RequestFailed, Sender
 from bot.store.journal import StoreJournal
 
@@ -83,7 +84,8 @@ class LiveTrading:
         requests = self.venue.take_requests()
         if self.dry:
             for request in requests:
-                self.journal.audit(self.engine.now_ns, "dry_run", {"request": type(request).__name__})
+                if isinstance(request, Submit):
+                    self.tell(_not_sent(request.order))
             return
         self.sender.send(requests)
 
@@ -119,14 +121,24 @@ class LiveTrading:
                 *((self._every(HEARTBEAT_S, self._beat),) if self.heartbeat_url else ()),
             )
         ]
+        if self.dry:
+            self.tell(Found(what="stop_self_test", words=""))
         try:
             yield
         finally:
+            self._take_entries_back()
             await self.sender.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.broker.close()
+
+    def _take_entries_back(self) -> None:
+        """Positions stay with their stops; an entry must not fill with nobody at home."""
+        for known in list(self.venue.open_orders()):
+            if known.order.role is OrderRole.ENTRY:
+                self.venue.cancel(known.order.client_id, self.clock.now_ns())
+        self.flush()
 
     async def _every(self, seconds: float, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A failed look is told once, and again when it works."""
@@ -194,3 +206,8 @@ class LiveTrading:
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self.heartbeat_url):
                 pass
+
+
+def _not_sent(order: Order) -> Answer:
+    words = "dry run: nothing is sent"
+    return Answer(client_id=order.client_id, verdict=Verdict.REFUSED, refusal=Refusal.OTHER, words=words)

@@ -28,6 +28,9 @@ from bot.risk.manager import RiskManager
 from bot.risk.sizing import SizeRules
 from bot.risk.trades import TradeBook
 
+BACKSTOP_NS = 3 * NS_PER_S
+"""How long a price may lie beyond a stop on the exchange before we leave by market ourselves."""
+
 PAPER_Z = 0.0
 LIVE_Z = 1.0
 """Standard errors taken off a setup's record."""
@@ -146,7 +149,12 @@ def _live_trading(
     risk = RiskManager(risk_limits(config.risk), gate, by_market, book)
     trigger_by = TriggerBy.MARK if config.live.stop_trigger == "mark" else TriggerBy.LAST
     trader = Trader(
-        venue, journal, by_market, book, on_closed=risk.closed, rules=TraderRules(trigger_by=trigger_by)
+        venue,
+        journal,
+        by_market,
+        book,
+        on_closed=risk.closed,
+        rules=TraderRules(trigger_by=trigger_by, backstop_ns=BACKSTOP_NS),
     )
     desk = LiveDesk(venue, trader, journal, trigger_by)
     return Trading(venue, risk, trader, AccountTracker(), desk)

@@ -32,9 +32,12 @@ from bot.execution.valuing import valuation_ticks
 from bot.market.heads import new_heads
 from bot.market.instruments import Instrument
 
-REMEMBERED_ORDERS = 500
-REMEMBERED_TRADES = 5_000
-"""Ended orders whose late news is recognised; trade ids a market, against booking a fill twice."""
+REMEMBERED_ORDERS = 100
+REMEMBERED_TRADES = 500
+"""Ended orders whose late news is recognised; trade ids a market, against booking a fill twice.
+
+Both are written with every commit, so they are no larger than what a catching-up can bring again.
+"""
 
 ASIDE = "aside-"
 """Intents that start with this are of no trade: their orders' news changes money and position only."""

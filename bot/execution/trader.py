@@ -153,6 +153,7 @@ class Trader:
             price = prices.get(trade.market, float("nan"))
             trade.see_price(price)
             self._desk.mark_unanswered(trade, now_ns)
+            self._watch_stop(trade, price, now_ns)
             if _time_is_up(trade, now_ns):
                 self._begin_exit(trade, ExitReason.TIME, now_ns)
             if _entry_is_over(trade, now_ns, price):
@@ -254,6 +255,7 @@ class Trader:
         if report.kind is ReportKind.FILL:
             self._take_fill(trade, ticket, report)
         elif report.kind is ReportKind.TRIGGERED:
+            trade.past_stop_ns = trade.past_stop_ns or report.now_ns
             self._begin_exit(trade, ExitReason.STOP, report.now_ns)
         elif ticket.state is OrderState.REJECTED:
             trade.detail = f"{ticket.role.value} rejected: {report.reason.name.lower()}"
@@ -376,6 +378,21 @@ class Trader:
         for ticket in step.drop:
             self._desk.cancel(ticket, now_ns)
 
+    def _watch_stop(self, trade: Trade, price: float, now_ns: int) -> None:
+        """A price beyond the stop for too long: it does not work, whatever the venue says of it."""
+        if trade.stage is Stage.OPEN and self._desk.rules.backstop_ns:
+            if int(trade.side) * (price - trade.stop) >= 0:
+                trade.past_stop_ns = 0
+            elif price == price:
+                trade.past_stop_ns = trade.past_stop_ns or now_ns
+            if self._stop_failed(trade, now_ns):
+                self._journal.audit(now_ns, "stop_did_not_fire", {"trade": trade.id, "stop": trade.stop})
+                self._begin_exit(trade, ExitReason.STOP, now_ns)
+
+    def _stop_failed(self, trade: Trade, now_ns: int) -> bool:
+        patience_ns = self._desk.rules.backstop_ns
+        return 0 < patience_ns <= now_ns - trade.past_stop_ns if trade.past_stop_ns else False
+
     def _aim(self, trade: Trade, now_ns: int) -> None:
         """Rest the targets, once the entry is over and its quantity is known."""
         goals = trade.plan.intent.targets
@@ -408,7 +425,8 @@ class Trader:
         if trade.open_lots == 0:
             self._desk.cancel_all(trade, OrderRole.STOP, now_ns)  # until then it protects
             self._desk.cancel_all(trade, OrderRole.EXIT, now_ns)
-        lacking = trade.open_lots - self._desk.leaving_lots(trade)
+        leaving = self._desk.exiting_lots(trade) if self._stop_failed(trade, now_ns) else None
+        lacking = trade.open_lots - (self._desk.leaving_lots(trade) if leaving is None else leaving)
         if lacking > 0 and now_ns >= trade.retry_ns:
             self._desk.send(trade, OrderRole.EXIT, lacking, now_ns)
 
@@ -441,6 +459,9 @@ class Trader:
         intent = trade.plan.intent
         if trade.stage is Stage.OPEN and intent.time_stop_ns > 0:
             yield trade.filled_ns + intent.time_stop_ns
+        patience_ns = self._desk.rules.backstop_ns
+        if patience_ns and trade.past_stop_ns and trade.open_lots > self._desk.exiting_lots(trade):
+            yield max(trade.past_stop_ns + patience_ns, trade.retry_ns)
         lost_ns = protector.lost_since_ns(self._desk.of(trade, OrderRole.STOP))
         if trade.stage is Stage.OPEN and lost_ns:
             yield lost_ns + self._desk.rules.answer_ns

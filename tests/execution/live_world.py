@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.core.enums import OrderRole, Side, TriggerBy
 from bot.core.messages import Order, Plan
+from bot.execution.desk import TraderRules
 from bot.execution.live_desk import LiveDesk
 from bot.execution.live_venue import LiveVenue, Request, Submit
 from bot.execution.news import (
@@ -48,7 +49,12 @@ class LiveWorld:
 
     def _make(self) -> tuple[Trader, LiveDesk]:
         trader = Trader(
-            self.venue, self.journal, {0: LINEAR, 1: OTHER}, TradeBook(), on_closed=self.closed.append
+            self.venue,
+            self.journal,
+            {0: LINEAR, 1: OTHER},
+            TradeBook(),
+            on_closed=self.closed.append,
+            rules=TraderRules(backstop_ns=3 * SECOND),
         )
         return trader, LiveDesk(self.venue, trader, self.journal, TriggerBy.LAST)
 
@@ -76,9 +82,9 @@ class LiveWorld:
             self.sent += self.venue.take_requests()
         return self
 
-    def wait(self, ns: int) -> LiveWorld:
+    def wait(self, ns: int, price: float = 100_000.0) -> LiveWorld:
         self.now += ns
-        self.trader.on_time(self.now, {0: 100_000.0})
+        self.trader.on_time(self.now, {0: price})
         self.sent += self.venue.take_requests()
         return self
 

@@ -260,3 +260,33 @@ def test_equity_counts_the_open_position_at_mark():
     world.venue.heads[0]["mark"] = 1001.02
     assert world.venue.equity_e8("USDT") == world.venue.wallet_e8("USDT") + 1_000_000
     assert LINEAR.settle == "USDT"
+
+
+def test_a_stop_that_does_not_fire_is_backed_by_a_market_exit():
+    world = LiveWorld()
+    _, stop = world.entered(10)
+    beyond = float(stop.trigger - 20)
+    world.wait(SECOND, beyond)
+    assert not world.orders(OrderRole.EXIT)
+    assert world.trader.next_deadline_ns() == world.now + 3 * SECOND
+    world.wait(3 * SECOND, beyond)
+    assert world.orders(OrderRole.EXIT)[-1].lots == 10
+    assert world.trade.leaving is ExitReason.STOP
+    assert world.audits("stop_did_not_fire")
+
+
+def test_a_price_that_comes_back_from_beyond_the_stop_is_forgotten():
+    world = LiveWorld()
+    _, stop = world.entered(10)
+    world.wait(SECOND, float(stop.trigger - 20)).wait(SECOND).wait(10 * SECOND, float(stop.trigger - 20))
+    assert not world.orders(OrderRole.EXIT)
+
+
+def test_a_triggered_stop_without_its_fills_is_backed_too():
+    world = LiveWorld()
+    _, stop = world.entered(10)
+    world.tell(world.ended(stop, Status.TRIGGERED))
+    world.wait(SECOND)
+    assert not world.orders(OrderRole.EXIT)
+    world.wait(3 * SECOND)
+    assert world.orders(OrderRole.EXIT)[-1].lots == 10
