@@ -20,6 +20,7 @@ FLOORS = {
     "bot.operate": 5,
     "bot.telegram": 6,
     "bot.web": 6,
+    "bot.pictures": 6,
     "bot.evaluation": 6,
     "bot.lab": 6,
     "bot.rehearsal": 6,

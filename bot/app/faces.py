@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 TOKEN = "LOPSIDE_TELEGRAM_TOKEN"
 Warn = Callable[[str, Mapping[str, Any]], None]
+Picture = Callable[[str, str], Awaitable[bytes | None]]
+"""Draws a symbol with a sentence; None where there is nothing to draw, or nothing to draw with."""
 
 
 class Faces:
@@ -65,6 +67,11 @@ class Faces:
         self._alerting = Alerting(instruments, self._post)
         self._daily = DailyReport()
         self._earlier: list[int] = []
+
+    @property
+    def speaks(self) -> bool:
+        """Whether anybody is told anything."""
+        return bool(self._token)
 
     def _post(self, alert: Alert) -> None:
         if self._token:
@@ -108,10 +115,10 @@ class Faces:
         self._earlier = list(kept["seen"])
 
     @asynccontextmanager
-    async def open(self, operator: Operator) -> AsyncIterator[None]:
+    async def open(self, operator: Operator, picture: Picture) -> AsyncIterator[None]:
         """Serve while the block runs. Telegram's troubles are warned of and never reach the loop."""
         async with serve_control(operator, control_path(self._folder)):
-            service = self._telegram(operator)
+            service = self._telegram(operator, picture)
             task = None if service is None else asyncio.create_task(service.run(), name="telegram")
             try:
                 yield
@@ -122,7 +129,7 @@ class Faces:
                     with contextlib.suppress(asyncio.CancelledError):
                         await task
 
-    def _telegram(self, operator: Operator) -> TelegramService | None:
+    def _telegram(self, operator: Operator, picture: Picture) -> TelegramService | None:
         config = self._config
         if config is None or not self._token:
             return None
@@ -136,7 +143,7 @@ class Faces:
         gate = Gate(roles_of(config.owners, config.operators, config.viewers), frozenset(config.chats))
         gate.seen.extend(self._earlier)
         self._seen = gate.seen
-        desk = Desk(operator, self.outbox, self._folder, self._clock)
+        desk = Desk(operator, self.outbox, self._folder, self._clock, picture)
         service = TelegramService(
             Settings(self._token, config.base_url), gate, desk, self._clock, self._safely
         )

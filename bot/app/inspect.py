@@ -30,7 +30,7 @@ def book_at(path: Path, at_ns: int, symbol: str | None = None) -> dict[str, Any]
     Raises BadInput when the tape starts later or holds several markets and no symbol is given.
     """
     tape = open_tape(path)
-    market, instrument = _market(tape, symbol)
+    market, instrument = market_of(tape, symbol)
     span = tape.span()
     if span is None or at_ns < span[0]:
         first = "nothing" if span is None else f"{span[0]} ns"
@@ -62,7 +62,7 @@ def _side(state: State, market: int, side: int, instrument: Instrument) -> list[
     ]
 
 
-def _market(tape: Tape, symbol: str | None) -> tuple[int, Instrument]:
+def market_of(tape: Tape, symbol: str | None) -> tuple[int, Instrument]:
     instruments = tape.header.instruments
     names = ", ".join(i.key for i in instruments)
     if symbol is None:
@@ -140,7 +140,7 @@ def features_table(path: Path, every_ns: int, symbol: str | None = None) -> Iter
 
 
 def _chosen(tape: Tape, symbol: str | None) -> list[tuple[int, Instrument]]:
-    return list(enumerate(tape.header.instruments)) if symbol is None else [_market(tape, symbol)]
+    return list(enumerate(tape.header.instruments)) if symbol is None else [market_of(tape, symbol)]
 
 
 _BANDS_BPS = (5.0, 10.0, 25.0, 50.0)

@@ -26,6 +26,7 @@ from bot.app.live_account import open_account
 from bot.app.live_markets import open_live
 from bot.app.live_trading import LiveTrading
 from bot.app.pacing import Split, run_paced
+from bot.app.pictures import Pictures
 from bot.app.plugins import Loaded, load_strategies
 from bot.app.quota import Quota, live_tape
 from bot.app.recording import Recording, open_recording
@@ -170,6 +171,7 @@ class _Running:
     status: StatusMaker | None = field(init=False)
     journal: StoreJournal = field(init=False)
     faces: Faces = field(init=False)
+    pictures: Pictures = field(init=False)
     chronicle: Chronicle | None = None  # from the first row on
     recording: Recording | None = None
     account: LiveTrading | None = None  # live
@@ -227,6 +229,7 @@ class _Running:
             self._warn,
         )
         self.faces.restore(self.database.state("faces"))
+        self.pictures = Pictures(self.source.instruments)
         self.journal = StoreJournal(self.database, self.run_id, self.faces)
         self.wired = wire(
             options.config,
@@ -322,7 +325,9 @@ class _Running:
             self.journal.audit(self.wired.engine.now_ns, what, detail)
 
         look = StatusMaker(self.options, self.source, self.wired, self.journal.tally).make
-        return self.faces.open(Operator(look, obey, audit, self.clock))
+        if self.faces.speaks:
+            self.pictures.start()
+        return self.faces.open(Operator(look, obey, audit, self.clock), self.pictures.of)
 
     @asynccontextmanager
     async def _serve_live(self, inbox: Inbox, clock: PacedClock) -> AsyncIterator[None]:
@@ -428,6 +433,8 @@ class _Running:
         if trading is not None:
             coins = {i.settle for i in self.source.instruments}
             self.faces.tick(now_ns, {coin: trading.venue.equity_e8(coin) for coin in coins})
+        if self.faces.speaks:
+            self.pictures.look(now_ns, engine.state)
         if self.chronicle is not None:
             self.chronicle.tick(now_ns, engine.state.heads, signals, engine.doubts)
         if self.recording is not None:
@@ -535,6 +542,7 @@ class _Running:
         assert recording is not None
         readings_to = None if recording.readings is None else str(recording.readings.folder)
         recording.close()
+        self.pictures.close()
         self._note_failure(self.wired.engine.now_ns, recording)
         if self.wired.trading is not None and self.wired.engine.counts.rows:
             self.wired.engine.note_equity()

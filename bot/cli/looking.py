@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.options import AsJson, TapeFile
+from bot.cli.options import AsJson, Symbol, TapeFile
 from bot.cli.output import say, tell
 
 if TYPE_CHECKING:
@@ -52,6 +52,29 @@ def signals(tape: TapeFile, as_json: AsJson = False) -> None:
 
     for line in signal_lines(tape):
         say(json.dumps(_finite(line), default=str) if as_json else _in_words(line))
+
+
+def plot(
+    tape: TapeFile,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="The PNG to write.", show_default=False),
+    ],
+    symbol: Symbol = None,
+    at: Annotated[
+        int | None, typer.Option("--at", metavar="NS", help="Last time shown, ns (default: the tape's end).")
+    ] = None,
+    window: Annotated[
+        str, typer.Option("--window", metavar="TIME", help="How much is shown: 5m, 1h.")
+    ] = "15m",
+) -> None:
+    """Draw depth over time, walls and flow of a market as a picture."""
+    from bot.app.durations import parse_duration_s
+    from bot.app.plotting import plot_tape
+
+    window_ns = round(parse_duration_s(window) * 1e9)
+    output.write_bytes(plot_tape(tape, symbol, at, window_ns))
+    tell(f"{output}: drawn")
 
 
 def _in_words(line: dict[str, Any]) -> str:

@@ -49,8 +49,13 @@ class Request:
         return self.word().upper()
 
 
-Reply = Message | Proposal | Path
-"""A text; a proposal with buttons; a file."""
+Reply = Message | Proposal | Path | bytes
+"""A text; a proposal with buttons; a file; a PNG."""
+
+
+async def no_picture(symbol: str, sentence: str) -> bytes | None:
+    """Where nothing is drawn."""
+    return None
 
 
 @dataclass(slots=True)
@@ -61,6 +66,7 @@ class Desk:
     outbox: Outbox
     folder: Path
     clock: Clock
+    picture: Callable[[str, str], Awaitable[bytes | None]] = no_picture  # of a symbol, with a sentence
     figures: Callable[[], dict[str, Any]] = dict  # of the channel itself, for /health
 
     def now(self) -> texts.Status:
@@ -160,6 +166,14 @@ async def _why(desk: Desk, request: Request) -> Reply:
     return texts.chain(chain)
 
 
+async def _book(desk: Desk, request: Request) -> Reply:
+    known = [market.symbol for market in desk.now().markets]
+    symbol = request.symbol or known[0]
+    if symbol not in known:
+        raise BadInput(f"expected one of {', '.join(known)}, was {symbol}")
+    return await desk.picture(symbol, "") or Message("No picture", ("too little was seen, or no matplotlib",))
+
+
 async def _csv(desk: Desk, request: Request) -> Reply:
     from bot.store.trades_csv import write_trades
 
@@ -206,6 +220,7 @@ COMMANDS: Sequence[Spoken] = (
     Spoken("bias", "the verdicts of the modes, a market", _of_symbol(texts.bias), "[symbol]"),
     Spoken("signals", "the same as /bias", _of_symbol(texts.bias), "[symbol]"),
     Spoken("walls", "walls that stand", _of_symbol(texts.walls), "[symbol]"),
+    Spoken("book", "depth over time, walls and flow as a picture", _book, "[symbol]"),
     Spoken("trust", "how far each book may be believed", _of_symbol(texts.trust), "[symbol]"),
     Spoken("why", "the chain behind an id; without one the last refusals", _why, "[id]"),
     Spoken("performance", "results by strategy", _report),

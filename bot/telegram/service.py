@@ -22,8 +22,9 @@ from telegram import Message as Sent
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, TypeHandler
 
-from bot.core.alerts import Delivery
+from bot.core.alerts import AlertKind, Delivery
 from bot.core.clock import Clock
+from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.operate.authority import Actor
 from bot.operate.confirming import Proposal
@@ -38,6 +39,9 @@ LOOK_S = 0.25
 LONGEST_PAUSE_S = 60.0
 POLL_S = 25
 GOODBYE_S = 5.0
+PICTURE_WITHIN_S = 4.0
+LONGEST_CAPTION = 1024
+PICTURED = frozenset((AlertKind.ENTRY, AlertKind.EXIT, AlertKind.STOP))
 DO, LEAVE = "do:", "leave"
 
 Warn = Callable[[str, Mapping[str, Any]], None]
@@ -177,6 +181,8 @@ class TelegramService:
         if isinstance(reply, Path):
             with reply.open("rb") as file:
                 await context.bot.send_document(chat, file, filename=reply.name)
+        elif isinstance(reply, bytes):
+            await context.bot.send_photo(chat, reply)
         elif isinstance(reply, Proposal):
             shown = Message("Sure?", (reply.preview, f"code {reply.code}, good for a minute"))
             buttons = [
@@ -200,11 +206,12 @@ class TelegramService:
     async def _deliver_one(self, app: Application[Any, Any, Any, Any, Any, Any], post: Post) -> None:
         reached = self._reached.setdefault(post.number, set())
         silent = self._outbox.delivery(post.alert.kind) is Delivery.SILENT
+        picture = await self._picture(post)
         for chat in self._gate.targets():
             if chat in reached:
                 continue
             try:
-                await self._send(app.bot, chat, _of_alert(post), silent=silent)
+                await self._send(app.bot, chat, _of_alert(post), silent=silent, picture=picture)
             except RetryAfter as error:
                 wait = error.retry_after
                 seconds = wait if isinstance(wait, int) else wait.total_seconds()
@@ -230,20 +237,36 @@ class TelegramService:
         *,
         keyboard: InlineKeyboardMarkup | None = None,
         silent: bool = False,
+        picture: bytes | None = None,
     ) -> Sent:
-        """With formatting; where Telegram cannot read that, plain."""
+        """With formatting; where Telegram cannot read that, plain. A picture carries the text below it."""
         loop = asyncio.get_running_loop()
         wait_s = self._spoke_s.get(chat, -PACE_S) + PACE_S - loop.time()
         if wait_s > 0.0:
             await asyncio.sleep(wait_s)
         self._spoke_s[chat] = loop.time()
         say = partial(bot.send_message, chat, reply_markup=keyboard, disable_notification=silent)
+        if picture is not None and len(message.html()) <= LONGEST_CAPTION:
+            with contextlib.suppress(BadRequest):  # the text alone, then
+                show = partial(bot.send_photo, chat, picture, disable_notification=silent)
+                return await show(caption=message.html(), parse_mode="HTML")
         try:
             return await say(message.html(), parse_mode="HTML")
         except BadRequest as error:
             if "parse" not in str(error).lower():
                 raise
             return await say(message.plain())
+
+    async def _picture(self, post: Post) -> bytes | None:
+        """For an alert about a trade; the text never waits long for it."""
+        alert = post.alert
+        if post.tries or not alert.symbol or alert.kind not in PICTURED:
+            return None
+        try:
+            async with asyncio.timeout(PICTURE_WITHIN_S):
+                return await self._desk.picture(alert.symbol, alert.text.split("\n")[0])
+        except (TimeoutError, BadInput):
+            return None
 
 
 def _of_alert(post: Post) -> Message:

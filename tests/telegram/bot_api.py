@@ -142,6 +142,12 @@ class BotApi:
         document = {"file_id": "1", "file_unique_id": "1", "file_name": name}
         return {**self._message(int(form["chat_id"]), ""), "document": document}
 
+    async def _on_sendphoto(self, form: dict[str, Any]) -> Any:
+        html = form.get("parse_mode") == "HTML"
+        self._note("sendPhoto", form, form.get("caption", ""), html, form["photo"].file.read())
+        photo = [{"file_id": "1", "file_unique_id": "1", "width": 960, "height": 660}]
+        return {**self._message(int(form["chat_id"]), ""), "photo": photo}
+
     async def _on_editmessagereplymarkup(self, form: dict[str, Any]) -> Any:
         return self._message(int(form["chat_id"]), "edited")
 

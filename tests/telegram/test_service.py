@@ -100,6 +100,7 @@ LOOKS = {
     "/signals": "BTCUSDT",
     "/walls": "59990.0",
     "/trust": "trusted",
+    "/book": "No picture",
     "/why": "spread_wide",
     "/performance": "Report of paper",
     "/report": "Report of paper",
@@ -224,6 +225,25 @@ def test_alerts_reach_everybody_even_through_floods_bad_formatting_and_blocks(
     assert [s.html for s in scene.api.said if "STOP" in s.text] == [False] * 3
     assert all(s.silent == ("quiet" in s.text) for s in scene.api.said)
     assert ("telegram_chat_refused", VIEWER) in [(what, d.get("chat")) for what, d in scene.warnings]
+
+
+def test_an_alert_about_a_trade_carries_its_picture(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def picture(symbol: str, sentence: str) -> bytes | None:
+        return f"PNG of {symbol}: {sentence}".encode()
+
+    async def story(scene: Scene) -> None:
+        scene.desk.picture = picture
+        scene.outbox.post(Alert(AlertKind.ENTRY, 1, "long 1 BTCUSDT\nat 5", "BTCUSDT"))
+        await scene.api.until(lambda: len(scene.api.said) == 3)
+        scene.outbox.post(Alert(AlertKind.TRUST, 1, "BTCUSDT: trust", "BTCUSDT"))
+        await scene.api.until(lambda: len(scene.api.said) == 6)
+        scene.api.write(OWNER, "/book btcusdt")
+        await scene.api.until(lambda: len(scene.api.said) == 7)
+
+    said = play(folder, story, monkeypatch=monkeypatch).api.said
+    assert {s.file for s in said[:3]} == {b"PNG of BTCUSDT: long 1 BTCUSDT"}
+    assert {s.text for s in said[:3]} == {"<b>long 1 BTCUSDT</b>\nat 5"}
+    assert [s.method for s in said[3:]] == ["sendMessage"] * 3 + ["sendPhoto"]
 
 
 def test_an_outage_loses_no_alert_and_a_conflict_is_explained(

@@ -1,0 +1,1 @@
+"""Pictures of liquidity and trades: one renderer for Telegram, the web page and `lopside plot`."""
