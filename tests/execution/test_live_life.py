@@ -15,6 +15,7 @@ from bot.core.messages import Intent, Plan
 from bot.core.units import NS_PER_S, to_e8
 from bot.risk.trades import ExitReason
 from tests.execution.live_account import LiveAccount, live_account
+from tests.rehearsal.test_ledger import Plain
 from tests.rehearsing import Running, eventually, rehearsal
 from tests.trading import LONG
 
@@ -114,6 +115,11 @@ def test_a_whole_life_enter_protect_move_the_stop_and_leave() -> None:
         await account.sender.idle()
         await money_is_the_exchanges(account, running)
         assert (await account.broker.account()).orders == ()
+        plain = Plain(Decimal(10_000))
+        for line in running.venue.journal.lines:
+            if "event" in line:
+                plain.read(line["event"])
+        assert (plain.fills, to_e8(plain.wallet)) == (account.venue.booked, account.venue.wallet_e8("USDT"))
 
     scenario(play)
 
