@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bot.app.live import LiveSource
 from bot.app.live_markets import urls_of
 from bot.app.live_trading import LiveTrading
+from bot.app.markets import venue_named
 from bot.app.secrets import read_secret
 from bot.core.enums import TriggerBy
 from bot.core.errors import BadConfig, BadInput
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bot.app.config import Config
     from bot.app.session import SessionOptions
 
+BINANCE = "binance-usdm"
 ACKNOWLEDGEMENT = "I accept that this bot trades my money"
 
 _CREDENTIALS = {
@@ -49,14 +51,14 @@ def credentials_of(config: Config) -> dict[str, str]:
 
 def account_of(config: Config) -> Account:
     """How the account is reached. Raises BadConfig while real money is not acknowledged."""
-    venue = config.market.venue
+    venue = venue_named(config.market.venue)
     hosts = urls_of(config.market.urls).get(venue)
     if hosts is None and config.live.account == "live" and config.live.acknowledge != ACKNOWLEDGEMENT:
         raise BadConfig(f"live: real money needs live.acknowledge: {ACKNOWLEDGEMENT!r} in the configuration")
     if hosts is None:
         return Account(venue, credentials_of(config), test=config.live.account == "test")
-    if venue != "binance":
-        raise BadConfig(f"market.urls: orders go to another host only for binance, was {venue!r}")
+    if venue != BINANCE:
+        raise BadConfig(f"market.urls: orders go to another host only for {BINANCE}, was {venue!r}")
 
     def adapt(ex: Any) -> None:
         point_at(ex, hosts.rest, hosts.ws)

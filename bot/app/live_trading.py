@@ -105,33 +105,46 @@ class LiveTrading:
     async def open(self, inbox: Inbox) -> AsyncIterator[None]:
         """Runs beside the session's loop; ends in order, with requests under way let through."""
         self._inbox = inbox
-        await self.broker.start(self.venue.orders)
-        facts = await check_account(self.broker)
-        self.journal.audit(self.clock.now_ns(), "account", asdict(facts))
-        tasks = [
-            asyncio.create_task(work)
-            for work in (
-                self.broker.watch(self.tell),
-                self._every(self.look_every_s, self._look),
-                self._every(PAYMENTS_S, self._payments),
-                self._every(RESYNC_S, self.broker.resync),
-                *(() if self.dry else (self._every(DEAD_MAN_S / 4, self._dead_man),)),
-                *(() if self.dry else (self._every(SELF_TEST_S, self._stop_works),)),
-                self._pulse(),
-                *((self._every(HEARTBEAT_S, self._beat),) if self.heartbeat_url else ()),
-            )
-        ]
-        if self.dry:
-            self.tell(Found(what="stop_self_test", words=""))
+        tasks: list[asyncio.Task[None]] = []
         try:
+            await self._check()
+            tasks += [asyncio.create_task(work) for work in self._duties()]
             yield
-        finally:
             self._take_entries_back()
             await self.sender.close()
+        finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.sender.close(patience_s=0.0)
             await self.broker.close()
+
+    async def _check(self) -> None:
+        """Raises BadInput when the account must not be traded."""
+        await self.broker.start(self.venue.orders)
+        facts = await check_account(self.broker)
+        names = [instrument.symbol for instrument in self.venue.instruments]
+        told = asdict(facts)
+        for figure in ("leverage", "margin"):
+            told[figure] = {names[market]: value for market, value in told[figure].items()}
+        self.journal.audit(self.clock.now_ns(), "account", told)
+        if self.dry:
+            self.tell(Found(what="stop_self_test", words=""))
+
+    def _duties(self) -> list[Coroutine[Any, Any, None]]:
+        duties = [
+            self.broker.watch(self.tell),
+            self._every(self.look_every_s, self._look),
+            self._every(PAYMENTS_S, self._payments),
+            self._every(RESYNC_S, self.broker.resync),
+            self._pulse(),
+        ]
+        if self.heartbeat_url:
+            duties.append(self._every(HEARTBEAT_S, self._beat))
+        if not self.dry:
+            duties.append(self._every(SELF_TEST_S, self._stop_works))
+            duties.append(self._every(DEAD_MAN_S / 4, self._dead_man))
+        return duties
 
     def _take_entries_back(self) -> None:
         """Positions stay with their stops; an entry must not fill with nobody at home."""

@@ -90,6 +90,14 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOPSIDE_API_SECRET", KEYS.secret)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """As the command does: a loop that compiles answers nobody meanwhile."""
+    from bot.app.warm import compile_all
+
+    compile_all()
+
+
 def audits(database: Path) -> dict[str, str]:
     with Database.read(database.parent) as db:
         return {row["what"]: row["detail"] for row in db.query("SELECT what, detail FROM audit")}
