@@ -86,10 +86,11 @@ class LiveAccount:
     def flush(self) -> None:
         self.sender.send(self.venue.take_requests())
 
-    def time(self) -> None:
-        """What a tick does."""
+    def time(self) -> bool:
+        """What a tick does; true, so that a condition may be asked with it."""
         self.trader.on_time(self.clock.now_ns(), {})
         self.flush()
+        return True
 
     async def start(self) -> LiveAccount:
         await self.broker.start(self.venue.orders)

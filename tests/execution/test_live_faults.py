@@ -227,7 +227,7 @@ def test_an_order_decided_but_never_sent_before_a_crash_is_found_out() -> None:
                 state = before.state()  # durable, and killed before it was sent
             async with live_account(running, state) as after:
                 lost: Order = before.orders(OrderRole.EXIT)[0]
-                await eventually(lambda: [after.time()] and after.closed, "the end of the trade", 15.0)
+                await eventually(lambda: after.time() and after.closed, "the end of the trade", 15.0)
                 assert lost.client_id not in {o.client_id for o in after.orders(OrderRole.EXIT)}
                 await after.sender.idle()
                 await money_is_the_exchanges(after, running)

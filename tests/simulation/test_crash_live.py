@@ -99,7 +99,7 @@ def test_dying_at_any_moment_costs_nothing(seed: int) -> None:
                 await eventually(lambda: safe(last), "a safe state", RECOVERED_S)
                 last.trader.flatten(last.clock.now_ns(), ExitReason.OPERATOR)
                 last.flush()
-                await eventually(lambda: [last.time()] and not last.trader.trades.all(), "the end", 15.0)
+                await eventually(lambda: last.time() and not last.trader.trades.all(), "the end", 15.0)
                 await last.sender.idle()
                 await money_is_the_exchanges(last, running)
                 assert not last.desk.guards
