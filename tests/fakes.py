@@ -23,8 +23,9 @@ class FakeJournal:
     def plan(self, plan: Plan) -> None:
         self.entries.append(("plan", plan))
 
-    def denied(self, denied: Denied) -> None:
+    def denied(self, denied: Denied) -> bool:
         self.entries.append(("denied", denied))
+        return True
 
     def order(self, order: Order) -> None:
         self.entries.append(("order", order))
@@ -40,6 +41,12 @@ class FakeJournal:
 
     def readings(self, now_ns: int, symbol: str, cause: str, figures: Mapping[str, float]) -> None:
         self.entries.append(("readings", dict(figures)))
+
+    def outcome(self, row: Mapping[str, Any]) -> None:
+        self.entries.append(("outcome", dict(row)))
+
+    def shadow(self, row: Mapping[str, Any]) -> None:
+        self.entries.append(("shadow", dict(row)))
 
     def equity(self, now_ns: int, coin: str, wallet_e8: int, equity_e8: int) -> None:
         self.entries.append(("equity", equity_e8))

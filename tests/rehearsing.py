@@ -83,10 +83,12 @@ async def rehearsal(
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     port = runner.addresses[0][1]
+    market = asyncio.create_task(venue.run())
     try:
         async with aiohttp.ClientSession() as session:
             yield Running(venue, port, session)
     finally:
+        market.cancel()
         await runner.cleanup()
 
 

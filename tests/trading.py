@@ -12,6 +12,8 @@ from bot.core.messages import Composite, Intent, MarketView, Plan
 from bot.core.units import NS_PER_S
 from bot.market.instruments import Contract, Instrument
 from bot.risk.account import AccountView
+from bot.risk.conditions import Conditions
+from bot.risk.depth import BookSide, Depth
 
 T0 = 20_000 * 86_400 * NS_PER_S  # 00:00 UTC of some day
 MID = 100_000.0  # ticks
@@ -101,14 +103,29 @@ SHORT = replace(
 ACCOUNT = AccountView("USDT", equity_e8=10_000 * 10**8, day_pnl_e8=0, peak_e8=10_000 * 10**8)
 
 
+def a_depth(
+    touch: float = 5_000.0, behind: float = 10_000.0, levels: int = 100, mid: int = int(MID)
+) -> Depth:
+    """A book around `mid`: `touch` lots at a tick from it, then `behind` at every tick."""
+    lots = [touch] + [behind] * (levels - 1)
+    return Depth(
+        float(mid),
+        BookSide.of(Side.BUY, range(mid - 1, mid - 1 - levels, -1), lots),
+        BookSide.of(Side.SELL, range(mid + 1, mid + 1 + levels), lots),
+    )
+
+
+CONDITIONS = Conditions(a_depth(), age_ns=0, skew_ns=0)
+
+
 def a_plan(intent: Intent = LONG, lots: int = 10, **changes: Any) -> Plan:
-    """An approved plan; the break-even stop of its figures is 12 bps away."""
+    """An approved plan; its cost of 12 bps is where the stop goes to break even."""
     plan = Plan(
         intent=intent,
         lots=lots,
         stop=intent.invalidation,
         explore=False,
         risk_e8=0,
-        figures={"cost_bps": 12.0, "bias": 0.4},
+        figures={"cost_bps": 12.0, "bias": 0.4, "stop_bps": 15.0, "target_bps": 49.0, "sigma_day": 0.03},
     )
     return replace(plan, **changes)

@@ -142,6 +142,10 @@ class RiskConfig(Group):
     """Notional of one position over equity."""
     max_exposure: float = Field(default=6.0, gt=0, le=100)
     """Notional of all positions together over equity."""
+    max_beta: float = Field(default=2.0, gt=0, le=100)
+    """Notional times beta to bitcoin of all positions of one direction over equity."""
+    portfolio_volatility: Share = 0.02
+    """Volatility of equity a day that all positions together may bring."""
     max_positions: int = Field(default=5, ge=1, le=100)
     """Open trades at a time; a symbol has at most one."""
     max_same_side: int = Field(default=3, ge=1, le=100)
@@ -154,6 +158,12 @@ class RiskConfig(Group):
     """Stops in a row of a strategy in a symbol before it pauses there."""
     cool_down: Seconds = Field(default=1800.0, ge=0)
     """How long it pauses: 30m, 1h or seconds."""
+    max_order_rate: int = Field(default=120, ge=1, le=10_000)
+    """Orders of every kind within a minute; exits are counted and never blocked."""
+    max_clock_skew: Seconds = Field(default=5.0, gt=0, le=60)
+    """Difference of the venue's clock and ours above which nothing is entered, as venues refuse orders."""
+    max_funding: Share = 0.002
+    """Funding rate of one settlement, either sign, from which on nothing is entered."""
     min_confidence: Share = 0.5
     """Confidence an entry needs."""
     explore_confidence: Share = 0.3
@@ -187,6 +197,8 @@ class StrategiesConfig(Group):
     """Names of the strategies that may enter."""
     modes: Modes = Field(default=(Mode.SCALP, Mode.DAY, Mode.SWING), min_length=1)
     """Horizons that decide: scalp (30 s), day (60 s), swing (300 s)."""
+    folder: Path = Path("strategies")
+    """Folder of your own strategies (see docs/strategies.md); none where there is no such folder."""
 
 
 class TelegramConfig(Group):

@@ -17,7 +17,8 @@ from bot.market.heads import OK
 from bot.market.instruments import Instrument
 from bot.market.tape import Tape, open_tape
 from bot.market.trust import trust_of
-from bot.signals import features
+from bot.signals import features, intensity
+from bot.signals.derivatives.liquidations import Cascade
 from bot.signals.registry import WINDOWS_S, card_names
 from bot.signals.state import ALIGNMENT, PROBABILITY
 from bot.signals.walls import WallStage
@@ -190,11 +191,29 @@ def signal_lines(path: Path, symbol: str | None = None) -> Iterator[dict[str, An
                 "trust": trust_of(state.heads[market], time_ns)[0].name.lower(),
                 "thin": int(state.signals.grid[market]["thin"]),
                 "thin_ratio": float(state.signals.grid[market]["thin_ratio"]),
+                "vacuum": int(state.signals.known[market]["vacuum"]),
+                "vpin": float(state.signals.known[market]["vpin"]["vpin"]),
+                "vpin_rank": float(state.signals.known[market]["vpin"]["rank"]),
+                "trading": _trading(state, market),
+                "cascade": Cascade(int(state.signals.known[market]["liquidations"]["state"])).name.lower(),
                 **{f"bias_{mode.value}": _bias(state, market, mode) for mode in Mode},
                 "composites": {mode.value: _composite(state, market, mode) for mode in Mode},
                 "cards": {name: _card(state, market, k) for k, name in enumerate(card_names())},
                 "walls": _walls(state, market, float(instrument.tick)),
             }
+
+
+def _trading(state: State, market: int) -> dict[str, float]:
+    """How densely trades come (signals.md 3.3); rates and branching once fitted, after an hour."""
+    row = state.signals.known[market]["intensity"]
+    (_, buys, buys_fade), (_, sells, sells_fade) = row["fit"].tolist()
+    return {
+        "burst": float(intensity.burst(row)),
+        "buys_per_s": float(intensity.fitted_rate(row, 1)),
+        "sells_per_s": float(intensity.fitted_rate(row, -1)),
+        "branching_buys": buys / buys_fade,
+        "branching_sells": sells / sells_fade,
+    }
 
 
 def _bias(state: State, market: int, mode: Mode) -> float:

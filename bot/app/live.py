@@ -22,12 +22,13 @@ from bot.app.pacing import Serve, consume
 from bot.app.reach import Unreachable
 from bot.app.venue_table import make_exchange
 from bot.core.commands import Answer
-from bot.core.units import NS_PER_S
+from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine.inbox import End, Inbox, Numbering, Timer
 from bot.engine.kernel import State
 from bot.engine.scheduler import PacedClock, TickScheduler
 from bot.execution.news import News
 from bot.market.book import ASK, BID, levels
+from bot.market.events import Kind, empty_rows
 from bot.market.feeds.audit import Ladder
 from bot.market.feeds.budget import RateBudget
 from bot.market.feeds.ccxt_feed import CcxtFeed
@@ -43,6 +44,7 @@ from bot.market.venues.protocol import Hosts
 START_WITHIN_S = 8.0
 """The first rows must be there by then."""
 LOOK_S = 0.25
+INSTRUMENTS_EVERY_S = 3600.0
 
 Feed = VenueFeed | CcxtFeed
 OnNews = Callable[[str, Mapping[str, Any]], None]
@@ -134,6 +136,7 @@ class LiveRun:
     duration_s: float | None = None
     opening: Sequence[np.ndarray] = ()
     on_raw: OnRaw | None = None
+    instruments: Callable[[], Sequence[Instrument]] | None = None  # as the venues list them now; may block
 
     async def run(self) -> None:
         """Raises Unreachable when no venue says anything at the start."""
@@ -146,7 +149,7 @@ class LiveRun:
         consumer = asyncio.create_task(
             consume(inbox, self.numbering, self.apply, self.in_message, self.stopping, self.answer, self.hear)
         )
-        work = asyncio.create_task(self._feed(feeds))
+        work = asyncio.create_task(self._feed(feeds, inbox))
         ends = asyncio.create_task(self._until_over(feeds))
         scheduler.start()
         try:
@@ -163,11 +166,13 @@ class LiveRun:
             await asyncio.gather(work, ends, consumer, return_exceptions=True)
             inbox.refuse_what_waits()
 
-    async def _feed(self, feeds: Sequence[Feed]) -> None:
+    async def _feed(self, feeds: Sequence[Feed], inbox: Inbox) -> None:
         async with asyncio.TaskGroup() as tasks:
             for feed in feeds:
                 tasks.create_task(feed.run())
             tasks.create_task(self._look_after(feeds))
+            if self.instruments is not None:
+                tasks.create_task(self._watch_instruments(self.instruments, inbox))
 
     async def _until_over(self, feeds: Sequence[Feed]) -> None:
         loop = asyncio.get_running_loop()
@@ -180,6 +185,15 @@ class LiveRun:
                 raise Unreachable(why_silent(feeds))
             await asyncio.sleep(0.05)
 
+    async def _watch_instruments(self, ask: Callable[[], Sequence[Instrument]], inbox: Inbox) -> None:
+        """A tick or lot that changes while we run: an INSTRUMENT row, and a person must know."""
+        while True:
+            await asyncio.sleep(INSTRUMENTS_EVERY_S)
+            for row, reason in changed(self.source.instruments, await asyncio.to_thread(ask)):
+                row["recv_ns"] = self.source.clock.now_ns()
+                await inbox.put(row)
+                self.on_news("instrument_changed", {"reason": reason})
+
     async def _look_after(self, feeds: Sequence[Feed]) -> None:
         """What only the engine's view shows: ladders that are crossed or do not follow the trades."""
         while True:
@@ -191,20 +205,37 @@ class LiveRun:
                 )
             now_ns = self.source.clock.now_ns()
             for feed in feeds:
-                reason = next((r for m in feed.instruments if (r := self._wrong(m, now_ns))), "")
-                if reason:
-                    feed.resync(reason)
+                for market in feed.instruments:
+                    self._look_at(feed, market, now_ns)
 
-    def _wrong(self, market: int, now_ns: int) -> str:
-        """Why the ladder cannot be right, "" while it can."""
+    def _look_at(self, feed: Feed, market: int, now_ns: int) -> None:
+        """A crossed ladder cannot be right; one that trades print outside of may be."""
         head = self.state().heads[market]
         name = self.source.instruments[market].key
         if not head["synced"]:
-            return ""
+            return
         if head["status"] in (CROSSED, LOCKED) and now_ns - head["crossed_ns"] > CROSSED_NS:
-            return f"{name}: crossed or locked for more than {CROSSED_NS // 1_000_000} ms"
-        outside = head["outside"] > OUTSIDE_COMMITS and now_ns - head["outside_ns"] > OUTSIDE_NS
-        return f"{name}: trades print outside the spread and the book does not follow" if outside else ""
+            feed.resync(f"{name}: crossed or locked for more than {CROSSED_NS // NS_PER_MS} ms")
+        elif head["outside"] > OUTSIDE_COMMITS and now_ns - head["outside_ns"] > OUTSIDE_NS:
+            feed.question(market, f"{name}: trades print outside the spread and the book does not follow")
+
+
+def changed(ours: Sequence[Instrument], theirs: Sequence[Instrument]) -> list[tuple[np.ndarray, str]]:
+    """An INSTRUMENT row for each market whose steps are no longer ours, with what to tell."""
+    told = []
+    for market, (our, their) in enumerate(zip(ours, theirs, strict=True)):
+        if (our.tick, our.lot, our.contract_size) == (their.tick, their.lot, their.contract_size):
+            continue
+        row = empty_rows(1)
+        row["kind"], row["market"], row["ref"] = Kind.INSTRUMENT, market, our.version + 1
+        told.append(
+            (
+                row,
+                f"{our.key}: tick {our.tick} is now {their.tick}, lot {our.lot} is now {their.lot}; "
+                "restart the session: until then prices off the old tick are refused",
+            )
+        )
+    return told
 
 
 async def _drained(inbox: Inbox, consumer: asyncio.Task[None]) -> None:

@@ -16,6 +16,7 @@ from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.market.synthetic import SyntheticMarket
 from bot.rehearsal.exchange import Exchange
+from bot.rehearsal.market_data import add_market_routes
 from bot.rehearsal.server import Venue, build
 from bot.rehearsal.signing import Keys
 from bot.rehearsal.wire_journal import WireJournal
@@ -84,19 +85,23 @@ def open_world(options: RehearsalOptions, clock: Clock) -> World:
 async def _serve(venue: Venue, port: int, on_open: Callable[[Serving], None]) -> None:
     from aiohttp import web
 
-    stop = asyncio.Event()
+    asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    from bot.rehearsal.market_data import add_market_routes
-
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
     world = venue.exchange.world
     runner = web.AppRunner(build(venue, lambda app: add_market_routes(app, world)), access_log=None)
     await runner.setup()
+    stop, market = asyncio.create_task(asked.wait()), asyncio.create_task(venue.run())
     try:
         await web.TCPSite(runner, HOST, port).start()
         on_open(_serving(venue, runner.addresses[0][1]))
-        await stop.wait()
+        await asyncio.wait({stop, market}, return_when=asyncio.FIRST_COMPLETED)
+        if market.done():
+            market.result()  # only ever an error: a market that stands still must not look alive
     finally:
+        for task in (stop, market):
+            task.cancel()
+        await asyncio.gather(stop, market, return_exceptions=True)
         await runner.cleanup()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bot.app.sources import Source
@@ -61,7 +61,7 @@ def _restore_trades(
     options: SessionOptions, source: Source, trading: Trading, earlier: Mapping[str, Any]
 ) -> None:
     markets = [i.to_json() for i in source.instruments]
-    if markets == earlier["instruments"]:
+    if _counted(markets) == _counted(earlier["instruments"]):
         trading.trader.restore(earlier["trader"])
     elif earlier["trader"]["trades"]:
         was = ", ".join(f"{i['venue']}:{i['symbol']}" for i in earlier["instruments"])
@@ -69,3 +69,10 @@ def _restore_trades(
             f"session {options.session!r} has open trades in the markets {was}; run it with "
             "those, name another --session, or start over with --fresh"
         )
+
+
+def _counted(instruments: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """What ticks and lots of a saved trade mean, market by market; fees and margin tiers may change."""
+    return [
+        tuple(i[name] for name in ("venue", "symbol", "tick", "lot", "contract_size")) for i in instruments
+    ]

@@ -23,7 +23,7 @@ from bot.app.faces import Faces
 from bot.app.header import session_header
 from bot.app.live import LiveRun, LiveSource
 from bot.app.live_account import open_account
-from bot.app.live_markets import open_live
+from bot.app.live_markets import live_instruments, open_live
 from bot.app.live_trading import LiveTrading
 from bot.app.pacing import Split, run_paced
 from bot.app.pictures import Pictures
@@ -62,12 +62,14 @@ from bot.store.learned import revive
 from bot.store.readings import FOLDER as READINGS_FOLDER
 from bot.store.readings import drop_old_readings
 from bot.store.report import Report, build_report
+from bot.store.risk_report import KEPT_LIMITS
 
 if TYPE_CHECKING:
     from types import FrameType
 
 COMMIT_NS = NS_PER_S // 4
 STATUS_NS = NS_PER_S // 5
+LIMITS_NS = 5 * NS_PER_S
 CHECKPOINT_NS = 60 * NS_PER_S
 CHECKPOINT_FILE = "checkpoint.npz"
 TRUTH_FILE = "truth.jsonl"
@@ -182,6 +184,7 @@ class _Running:
     committed_ns: int = 0
     shown_ns: int = 0
     saved_ns: int = 0
+    looked_ns: int = 0
     started_ns: int = 0
     goes_on: bool = False  # after an earlier run, so that what lies between is a gap
 
@@ -381,6 +384,7 @@ class _Running:
             hear=self._hear,
             duration_s=self.options.duration_s,
             opening=(gaps,) if gaps.size else (),
+            instruments=lambda: live_instruments(self.options.config, self.options.symbols),
         )
         asyncio.run(run.run())
 
@@ -499,6 +503,15 @@ class _Running:
             state["paused"] = not self.wired.engine.accepting
             self.journal.keep("session", state, self.wired.engine.now_ns)
             self.journal.keep("faces", self.faces.kept(), self.wired.engine.now_ns)
+            self._keep_limits()
+
+    def _keep_limits(self, *, last: bool = False) -> None:
+        """How the limits stand, for `lopside risk`; seldom enough to cost the loop nothing."""
+        now_ns = monotonic_ns()
+        if last or now_ns - self.looked_ns >= LIMITS_NS:
+            self.looked_ns = now_ns
+            engine = self.wired.engine
+            self.journal.keep(KEPT_LIMITS, [row.to_json() for row in engine.limits()], engine.now_ns)
 
     def _keep_learned(self) -> None:
         """A restart continues from it when the checkpoint no longer fits, as after an upgrade."""
@@ -546,7 +559,10 @@ class _Running:
         self._note_failure(self.wired.engine.now_ns, recording)
         if self.wired.trading is not None and self.wired.engine.counts.rows:
             self.wired.engine.note_equity()
+            self.wired.engine.finish()
         self._keep_learned()
+        if self.options.kind == "paper":
+            self._keep_limits(last=True)
         self._commit()
         self._save_checkpoint()
         summary = self._summary(wall_s) | {"readings_to": readings_to}
@@ -579,6 +595,7 @@ class _Running:
             "commits": int(heads["commits"].sum()),
             "trades_seen": int(heads["trades"].sum()),
             "not_market_prints": int(heads["not_market"].sum()),
+            "duplicate_prints": int(heads["duplicates"].sum()),
             "gaps": int(heads["gaps"].sum()),
             "lost_rows": counts.lost,
             "crossed_commits": int(heads["crossed_commits"].sum()),

@@ -74,6 +74,8 @@ def ask_ccxt(venue: str, hosts: Hosts | None = None) -> Markets:
         import ccxt
     except ImportError:
         raise CannotAsk("ccxt is not installed (pip install 'lopside[live]')") from None
+    if hosts is not None and not CCXT_NAMES.get(venue, venue).startswith("binance"):
+        raise CannotAsk(f"a server in the place of {venue} is not asked for its instruments")
     exchange = make_exchange(ccxt, venue, hosts)
     try:
         listed = exchange.load_markets()

@@ -13,7 +13,8 @@ from bot.core.protocols import Journal
 from bot.core.units import NS_PER_MS, NS_PER_S, to_e8
 from bot.engine.decisions import DecisionHash, HashingJournal
 from bot.engine.kernel import new_state
-from bot.engine.loop import Engine, Slot, Trading
+from bot.engine.loop import Engine, Trading
+from bot.engine.panel import Slot
 from bot.execution.desk import TraderRules
 from bot.execution.live_desk import LiveDesk
 from bot.execution.live_venue import LiveVenue
@@ -25,6 +26,7 @@ from bot.risk.account import AccountTracker
 from bot.risk.gate import GateRules
 from bot.risk.limits import RiskLimits
 from bot.risk.manager import RiskManager
+from bot.risk.proposal import Fees
 from bot.risk.sizing import SizeRules
 from bot.risk.trades import TradeBook
 
@@ -34,6 +36,10 @@ BACKSTOP_NS = 3 * NS_PER_S
 PAPER_Z = 0.0
 LIVE_Z = 1.0
 """Standard errors taken off a setup's record."""
+
+
+PAPER_LEVERAGE = PaperSettings().leverage
+"""The isolated leverage that positions have in the paper venue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,8 @@ def paper_settings(paper: PaperConfig) -> PaperSettings:
     )
 
 
-def risk_limits(risk: RiskConfig) -> RiskLimits:
+def risk_limits(risk: RiskConfig, leverage: float = PAPER_LEVERAGE) -> RiskLimits:
+    """`leverage` is the isolated one that positions have at the venue."""
     return RiskLimits(
         size=SizeRules(
             risk_per_trade=risk.risk_per_trade,
@@ -103,12 +110,18 @@ def risk_limits(risk: RiskConfig) -> RiskLimits:
             max_leverage=risk.max_leverage,
         ),
         max_exposure=risk.max_exposure,
+        max_beta=risk.max_beta,
+        portfolio_volatility=risk.portfolio_volatility,
         max_positions=risk.max_positions,
         max_same_side=risk.max_same_side,
         daily_loss=risk.daily_loss,
         max_drawdown=risk.max_drawdown,
         cool_down_stops=risk.cool_down_stops,
         cool_down_ns=int(risk.cool_down * NS_PER_S),
+        max_order_rate=risk.max_order_rate,
+        max_clock_skew_ns=int(risk.max_clock_skew * NS_PER_S),
+        max_funding=risk.max_funding,
+        margin_leverage=leverage,
     )
 
 
@@ -134,8 +147,10 @@ def _trading(
 ) -> Trading:
     book = TradeBook()
     by_market = dict(enumerate(instruments))
-    risk = RiskManager(risk_limits(config.risk), gate_rules(config), by_market, book)
-    trader = Trader(venue, journal, by_market, book, on_closed=risk.closed)
+    limits = risk_limits(config.risk, venue.settings.leverage)
+    fees = {market: Fees(*venue.fees(market)) for market in by_market}
+    risk = RiskManager(limits, gate_rules(config), by_market, book, fees)
+    trader = Trader(venue, journal, by_market, book, on_closed=risk.closed, on_sent=risk.sent)
     return Trading(venue, risk, trader, AccountTracker())
 
 

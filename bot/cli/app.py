@@ -16,7 +16,9 @@ from bot.cli import (
     recording,
     rehearsing,
     reporting,
+    risk,
     running,
+    strategies,
     tape,
     warmup,
 )
@@ -63,13 +65,15 @@ app.command()(kept.weights)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
-app.command()(doctoring.doctor)
-app.command()(recording.record)
-app.command()(rehearsing.rehearse)
+app.add_typer(risk.commands, name="risk")
 app.command()(operate.pause)
 app.command()(operate.resume)
 app.command()(operate.cancel)
 app.command()(operate.close)
 app.command()(operate.flatten)
+app.add_typer(strategies.commands, name="strategy")
+app.command()(doctoring.doctor)
+app.command()(recording.record)
+app.command()(rehearsing.rehearse)
 app.add_typer(config.commands, name="config")
 app.command()(warmup.warmup)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bot.store.report import Performance, Report
+    from bot.store.shadow_report import Added
 
 WIDE = 100
 EXPLORED = "Exploration (not counted as performance)"
@@ -34,6 +35,8 @@ def show_report(out: Console, report: Report) -> None:
         out.print("No round trips besides exploration." if report.explored else "No round trips.")
     if report.exploration:
         out.print(_performance(EXPLORED, list(report.exploration), out.width >= WIDE))
+    for added in report.added:
+        _added(out, added)
     for wallet in report.wallets:
         out.print(
             f"Equity {amount(wallet.first_equity_e8)} to {amount(wallet.last_equity_e8)} {wallet.coin}"
@@ -50,6 +53,22 @@ def show_report(out: Console, report: Report) -> None:
         out.print(f"Refused for: {listed}", soft_wrap=True)
     if report.unprotected_max_ns:
         out.print(f"Longest time without a resting stop: {report.unprotected_max_ns / 1e6:,.0f} ms")
+
+
+def _added(out: Console, added: Added) -> None:
+    """What the signal added, against each shadow."""
+    explored = " (exploration)" if added.explore else ""
+    parts = [
+        f"{one.shadow} {one.shadow_bps:+.1f}: added {one.added_bps:+.1f}"
+        + ("" if one.low_bps is None else f" [{one.low_bps:+.1f}, {one.high_bps:+.1f}]")
+        for one in added.versus
+    ]
+    out.print(
+        f"{added.strategy}{explored} beside its shadows, bps a trade over {added.trades}:"
+        f" gross {added.gross_bps:+.1f}, after fees {added.net_bps:+.1f}; {'; '.join(parts)}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _performance(title: str, groups: list[Performance], wide: bool) -> Table:

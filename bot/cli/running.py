@@ -81,6 +81,10 @@ Truth = Annotated[
         "--truth", help="Write what was planted in the demo market as truth.jsonl beside the recorded tape."
     ),
 ]
+Strategies = Annotated[
+    str | None,
+    typer.Option("--strategies", metavar="A,B", help="Strategies that trade, instead of strategies.enabled."),
+]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Forget the session's wallet, trades and history first.")
 ]
@@ -100,6 +104,7 @@ def paper(
     session: Session = None,
     record: Record = None,
     truth: Truth = False,
+    strategies: Strategies = None,
     fresh: Fresh = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
@@ -110,7 +115,9 @@ def paper(
     The session's wallet and open trades survive a restart. Ctrl-C ends with a report.
     """
     heard = {"venue": venue, "references": references, "urls": url}
-    settings = _settings(config, market, tape, duration, speed, seed, symbols, session, scenario, heard)
+    settings = _settings(
+        config, market, tape, duration, speed, seed, symbols, session, scenario, strategies, heard
+    )
     _run("paper", settings, tape, as_json, record=record, truth=truth, fresh=fresh)
 
 
@@ -134,7 +141,7 @@ def watch(
     """Show signals, walls and book trust without trading."""
     heard = {"venue": venue, "references": references, "urls": url}
     name = session or "watch"
-    settings = _settings(config, market, tape, duration, speed, seed, symbols, name, scenario, heard)
+    settings = _settings(config, market, tape, duration, speed, seed, symbols, name, scenario, None, heard)
     _run("watch", settings, tape, as_json, record=record, truth=truth)
 
 
@@ -152,14 +159,14 @@ def live(
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Trade an account. Begins paused; `lopside resume` arms it. docs/live.md says what is checked first.
+    """Trade an account. Begins paused; `lopside resume` arms it. docs/trading.md says what is checked first.
 
     Needs keys that cannot withdraw, and live.acknowledge in the configuration for real money.
     Ctrl-C leaves positions with their stops on the exchange; the next start goes on with them.
     """
     heard = {"venue": venue, "references": references, "urls": url}
     name = session or "live"
-    settings = _settings(config, "live", None, duration, None, None, symbols, name, None, heard)
+    settings = _settings(config, "live", None, duration, None, None, symbols, name, heard=heard)
     _run("live", settings, None, as_json, record=record, dry=dry)
 
 
@@ -170,6 +177,7 @@ def backtest(
     duration: For = None,
     symbols: Symbols = None,
     session: Session = None,
+    strategies: Strategies = None,
     heard: Annotated[
         str | None,
         typer.Option(
@@ -183,7 +191,9 @@ def backtest(
     config: ConfigFile = None,
 ) -> None:
     """Trade a tape on paper as fast as possible, with the same engine, from the starting wallet."""
-    settings = _settings(config, "replay", tapes, duration, "max", None, symbols, session or "backtest")
+    settings = _settings(
+        config, "replay", tapes, duration, "max", None, symbols, session or "backtest", strategies=strategies
+    )
     folder = None if heard is None else settings.storage.folder.expanduser() / heard
     _run("backtest", settings, tapes, as_json, fresh=fresh, heard=folder)
 
@@ -198,6 +208,7 @@ def _settings(
     symbols: str | None,
     session: str | None,
     scenario: str | None = None,
+    strategies: str | None = None,
     heard: Mapping[str, str | None] | None = None,
 ) -> Config:
     heard = heard or {}
@@ -212,6 +223,7 @@ def _settings(
         session__seed=seed,
         market__symbols=symbols,
         session__name=session,
+        strategies__enabled=strategies,
     )
 
 
@@ -225,6 +237,7 @@ def _number(text: str) -> float:
 
 
 def _options(kind: Any, config: Config, tapes: list[Path] | None, **more: Any) -> SessionOptions:
+    from bot.app.plugins import users_folder
     from bot.app.session import SessionOptions
     from bot.core.errors import BadInput
 
@@ -246,7 +259,7 @@ def _options(kind: Any, config: Config, tapes: list[Path] | None, **more: Any) -
         duration_s=(market.duration or None) if "duration" in asked else None,
         speed=1.0 if market.source == "live" else market.speed,
         scenario=market.scenario,
-        strategies_dir=own if (own := Path("strategies")).is_dir() else None,
+        strategies_dir=users_folder(config),
         **more,
     )
 

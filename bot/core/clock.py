@@ -34,6 +34,16 @@ class ManualClock:
         self._now_ns = max(self._now_ns, now_ns)
 
 
+def wall_ns() -> int:
+    """What this machine's clock says; it may be set, ahead or back."""
+    return time.time_ns()
+
+
+def elapsed_ns() -> int:
+    """Runs evenly from an unknown start; a correction of the wall clock does not move it."""
+    return time.monotonic_ns()
+
+
 def monotonic_ns() -> int:
     """For measuring durations only; never enters a decision."""
     return time.perf_counter_ns()

@@ -133,10 +133,33 @@ class Stage(StrEnum):
     CLOSED = "closed"
 
 
+class Cascade(IntEnum):
+    """Life of a burst of forced orders (signals.md 4.3)."""
+
+    QUIET = 0
+    BURST = 1
+    CASCADE = 2
+    EXHAUST = 3
+
+
+class WallEnd(IntEnum):
+    """What became of a wall (signals.md 2.3)."""
+
+    CONSUMED = 1
+    PULLED = 2
+    EXPIRED = 3  # it ended where nothing had tested it
+    MOVED = 4  # the price ran away from it
+
+
 class Action(StrEnum):
-    """What an intent asks for. Everything but ENTER lowers risk and is never blocked by entry limits."""
+    """What an intent asks for.
+
+    REDUCE, MOVE_STOP and CANCEL_ENTRY lower risk and are never blocked by entry
+    limits. WATCH costs nothing: the set-up stands and only its trigger lacks.
+    """
 
     ENTER = "enter"
+    WATCH = "watch"  # ask `enter` again every second, for `entry_ttl_ns` at most
     REDUCE = "reduce"  # close `fraction` of the open quantity
     MOVE_STOP = "move_stop"
     CANCEL_ENTRY = "cancel_entry"
@@ -157,15 +180,27 @@ class DenyReason(StrEnum):
     MAX_POSITIONS = "max_positions"
     MAX_SAME_SIDE = "max_same_side"
     MAX_EXPOSURE = "max_exposure"
+    BETA_EXPOSURE = "beta_exposure"
+    PORTFOLIO_VOLATILITY = "portfolio_volatility"
+    NO_MARGIN = "no_margin"
     DAILY_LOSS = "daily_loss"
     DRAWDOWN = "drawdown"
     COOL_DOWN = "cool_down"
+    STOPS_FAILING = "stops_failing"
+    ORDER_RATE = "order_rate"
     BOOK_UNTRUSTED = "book_untrusted"
+    DATA_STALE = "data_stale"
+    CLOCK_SKEW = "clock_skew"
     SPREAD_WIDE = "spread_wide"
+    FUNDING_EXTREME = "funding_extreme"
+    CASCADE = "cascade"
     LOW_CONFIDENCE = "low_confidence"
     EDGE_BELOW_COST = "edge_below_cost"
     TARGET_BELOW_COST = "target_below_cost"
     TOO_SMALL = "too_small"
+    BOOK_SHALLOW = "book_shallow"
+    EXIT_ILLIQUID = "exit_illiquid"
+    BEYOND_TIERS = "beyond_tiers"
     NO_VOLATILITY = "no_volatility"
     LIQUIDATION_NEAR = "liquidation_near"
     PAUSED = "paused"

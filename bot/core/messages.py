@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from bot.core.enums import (
     Action,
     Agreement,
+    Cascade,
     DenyReason,
     Entry,
     Liquidity,
@@ -24,7 +25,10 @@ from bot.core.enums import (
     TimeInForce,
     TriggerBy,
     Trust,
+    WallEnd,
 )
+
+NAN = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,9 @@ class CardView:
     direction: int  # -1, 0, 1 after hysteresis
     fresh: bool  # direction changed within the last 3 cycles of the mode
     windows: tuple[float, float, float]  # 1m, 5m, 1h scores; nan where the window has no data
+    decelerating: bool = False  # signals.md 6.6
+    exhausted: bool = False
+    weight: float = 0.0  # its share of the composite's experts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,8 @@ class Composite:
     direction: int
     fresh: bool
     awake: int  # cards that contributed
+    decelerating: bool = False
+    exhausted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +77,47 @@ class WallView:
     distance_bps: float
     age_ns: int
     genuineness: float  # 0 .. 1
+    layering: float = 0.0  # 0 .. 1: one of several alike, set up together
+    cancelled: float = 0.0  # lots taken away from it
+    touches: int = 0  # times the price came to it
+
+
+@dataclass(frozen=True, slots=True)
+class EndedWall:
+    """A wall that ended within the last minutes."""
+
+    id: int
+    side: Side
+    how: WallEnd
+    ended_ns: int
+    executed: float
+    cancelled: float
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A price range where walls, traded volume, swings or estimated liquidations gather (signals.md 8)."""
+
+    id: int
+    side: Side  # BUY: support, below the mid
+    low: float  # ticks
+    high: float
+    distance_bps: float  # of the near edge, 0 inside
+    hold: float  # probability that an approach turns there
+    genuineness: float  # of its walls, 0.5 without any
+    trap: bool
+    holds: int  # approaches that turned there
+    breaks: int  # that went through
+    pulls: int  # before which its walls were taken away
 
 
 @dataclass(frozen=True, slots=True)
 class MarketView:
-    """What a strategy sees of one market at a decision of one mode. Frozen in time."""
+    """What a strategy sees of one market at a decision of one mode. Frozen in time.
+
+    Everything is of the instant but cards and composite, which are of the last
+    10 s tick. nan is unknown and compares false with everything.
+    """
 
     symbol: str
     market: int
@@ -110,6 +155,24 @@ class MarketView:
     composite: Composite
     cards: tuple[CardView, ...]
     walls: tuple[WallView, ...]
+    ended: tuple[EndedWall, ...] = ()  # walls that ended lately, latest last
+    zones: tuple[Zone, ...] = ()  # those spoken of and those once broken, nearest first
+    vacuum: int = 0  # +1 the ask side is far emptier than usual, -1 the bid side, 0
+    cascade: Cascade = Cascade.QUIET
+    cascade_side: int = 0  # +1 forced buying, -1 forced selling
+    vpin_rank: float = NAN  # percentile of the toxicity of the flow, 0 .. 1
+    absorption: float = NAN  # of the last 10 s with much flow: + selling absorbed by bids
+    momentum: float = NAN  # tanh of the move over the mode's window, in its sigmas
+    sigma_60s_bps: float = NAN
+    mid_average: float = NAN  # of the mid, exponential with 60 s, ticks
+    last_price: int = 0  # ticks of the last market print, 0 none yet
+    last_ns: int = 0  # when it came
+    thin_low_3s: float = NAN  # extremes of thin_ratio; known 3 s after a trade was opened
+    thin_high_3s: float = NAN
+
+    def card(self, name: str) -> CardView | None:
+        """The card of that name, None while it sleeps."""
+        return next((card for card in self.cards if card.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +206,9 @@ class Intent:
     # shares of it below which the entry, the trade, is reconsidered within the same event
     wall_keep: tuple[float, float] = (0.0, 0.0)
     max_lots: float = 0.0  # strategy's own cap (a share of the wall), 0 none
+    zone: int = 0  # id of the zone it counts on, 0 none
+    zone_breaks: int = 0  # how often that one had been broken by then
+    mid: float = 0.0  # ticks, at the decision; the engine fills it in
     figures: dict[str, float] = field(default_factory=dict)
 
 
@@ -255,3 +321,10 @@ class TradeView:
     worst_bps: float  # maximum adverse excursion so far (<= 0)
     time_stop_ns: int
     entry_ttl_ns: int
+    filled_lots: int = 0
+    mid: float = 0.0  # ticks, when its entry was decided
+    wall_shown: float = NAN  # lots displayed now where its wall stood, nan without a wall
+    zone: int = 0
+    zone_breaks: int = 0
+    reduced_for: tuple[str, ...] = ()  # reasons of the partial closings so far
+    conflicted: bool = False  # windows were in conflict when it was decided

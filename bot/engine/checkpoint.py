@@ -24,7 +24,7 @@ from bot.market.tape.files import partial_path, publish
 
 _PARTS = ("ctl", "books", "heads", "clocks", "signals")
 _META = "meta"
-_COUNTED = ("commits", "crossed_commits", "gaps", "trades", "not_market")
+_COUNTED = ("commits", "crossed_commits", "gaps", "trades", "not_market", "duplicates")
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,9 @@ class HashingJournal:
         self._journal = journal
         self._decisions = decisions
 
-    def denied(self, denied: Denied) -> None:
+    def denied(self, denied: Denied) -> bool:
         self._decisions.refusal(denied)
-        self._journal.denied(denied)
+        return self._journal.denied(denied)
 
     def order(self, order: Order) -> None:
         self._decisions.order(order)
@@ -90,6 +90,12 @@ class HashingJournal:
 
     def readings(self, now_ns: int, symbol: str, cause: str, figures: Mapping[str, float]) -> None:
         self._journal.readings(now_ns, symbol, cause, figures)
+
+    def outcome(self, row: Mapping[str, Any]) -> None:
+        self._journal.outcome(row)
+
+    def shadow(self, row: Mapping[str, Any]) -> None:
+        self._journal.shadow(row)
 
     def equity(self, now_ns: int, coin: str, wallet_e8: int, equity_e8: int) -> None:
         self._journal.equity(now_ns, coin, wallet_e8, equity_e8)

@@ -36,7 +36,7 @@ from bot.signals.derivatives import crowd, premium
 from bot.signals.grid import on_grid
 from bot.signals.listings import listings_of
 from bot.signals.refits import refit_next
-from bot.signals.state import Signals, new_signals
+from bot.signals.state import Awake, Signals, new_signals
 
 FOREVER = np.int64(2**62)
 _MOST_LOTS = 2.0**53  # whole lots are exact up to here
@@ -82,6 +82,7 @@ _LIQUIDATION, _LONG_SHORT = int(Kind.LIQUIDATION), int(Kind.LONG_SHORT)
 _LAST_KIND = int(max(Kind))
 _F_SNAPSHOT, _F_BBO, _F_NOT_MARKET = int(Flag.SNAPSHOT), int(Flag.BBO), int(Flag.NOT_MARKET)
 _DUE, _REPORT = 0, 1  # of Matching.clock
+_WALLS, _FEATURES = int(Awake.WALLS), int(Awake.FEATURES)
 _STOP_END, _STOP_TIMER, _STOP_TIMER_ROW = int(Stop.END), int(Stop.TIMER), int(Stop.TIMER_ROW)
 _STOP_REPORTS, _STOP_SENTINEL, _STOP_GROW = int(Stop.REPORTS), int(Stop.SENTINEL), int(Stop.GROW)
 _STOP_MESSAGE, _STOP_BAD_ROW, _STOP_READING = int(Stop.MESSAGE), int(Stop.BAD_ROW), int(Stop.READING)
@@ -165,15 +166,17 @@ def _levels(st, rows, start):
         if count == 0:
             break
         watched = st.matching.watch[market] != 0
-        active = sig.active != 0
+        walls_awake, features_awake = sig.active & _WALLS != 0, sig.active & _FEATURES != 0
+        near = resting.watched_now(sig)
         for k in range(count):
             at = books.places[k]
             row = rows[i + k]
             before = ladder.put(books, at, row.value) if at >= 0 else 0.0
             side = 0 if row.side > 0 else 1
-            if active:
+            if features_awake:
                 multilevel.on_level(sig.known.multilevel, row.price)
-                resting.on_level(sig, side, row.price, before, row.value, ctl[_T_CORR], ctl[_NOW])
+            if walls_awake:
+                resting.on_level(sig, near, side, row.price, before, row.value, ctl[_T_CORR], ctl[_NOW])
             if watched:
                 matching.on_level(st.matching, market, side, row.price, before, row.value)
         i += count
@@ -215,10 +218,10 @@ def _after_commit(st, row, market):
         bid_lots = ladder.best_lots(books, market, BID)
         ask_lots = ladder.best_lots(books, market, ASK)
         sig = st.signals.rows[market]
-        if sig.active:
+        if sig.active & _WALLS:
             walls.on_commit(sig, 0.5 * (bid + ask))
         moved = flow.on_commit(sig.flow, bid, bid_lots, ask, ask_lots, now_ns)
-        if sig.active:
+        if sig.active & _FEATURES:
             if moved:
                 inputs.on_touch(sig, st.signals.pairs, head.tick_size, bid, bid_lots, ask, ask_lots, now_ns)
             if sig.known.multilevel.stale:
@@ -235,6 +238,9 @@ def _trade(st, row, market):
     if row.flags & _F_NOT_MARKET:
         head.not_market += 1
         return
+    if trust.is_told_again(head, row.ref):
+        head.duplicates += 1
+        return
     now_ns = st.ctl[_NOW]
     bid = ladder.best_tick(st.books, market, BID)
     ask = ladder.best_tick(st.books, market, ASK)
@@ -245,8 +251,9 @@ def _trade(st, row, market):
     sig = st.signals.rows[market]
     side = np.int64(row.side)
     flow.on_trade(sig.flow, side, row.value, now_ns)
-    if sig.active:
+    if sig.active & _WALLS:
         resting.on_print(sig, side, row.price, row.value, st.ctl[_T_CORR], now_ns)
+    if sig.active & _FEATURES:
         stamp_ns = row.exch_ns if row.exch_ns != 0 else row.recv_ns
         inputs.on_trade(sig, st.signals.zones.rows[market], side, row.price, row.value, stamp_ns, now_ns)
     if st.matching.watch[market] != 0:
@@ -396,5 +403,4 @@ def emit_cards(st, now_ns):
 def book_print(books, market, out):
     """Levels and displayed lots of both sides into out[0:4]: what a reading says of the whole ladder."""
     for side in range(2):
-        out[2 * side] = ladder.level_count(books, market, side)
-        out[2 * side + 1] = ladder.depth_to_key(books, market, side, 0)
+        out[2 * side], out[2 * side + 1] = ladder.whole_side(books, market, side)

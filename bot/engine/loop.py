@@ -8,24 +8,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 from bot.core.commands import Answer
 from bot.core.enums import Mode, Stage, Trust
 from bot.core.errors import KernelError
-from bot.core.messages import Denied, Intent, MarketView
+from bot.core.messages import Denied, MarketView, TradeView
 from bot.core.protocols import Journal, Strategy, Venue
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine import sentinels
 from bot.engine.command_rows import command_of
+from bot.engine.conditions import conditions_of
 from bot.engine.decisions import DecisionHash
+from bot.engine.figures import figures_of
+from bot.engine.followups import Followups
+from bot.engine.guards import Guards
 from bot.engine.kernel import FOREVER, Ctl, State, Stop, advance, book_print, read_cards
+from bot.engine.minding import Minder
 from bot.engine.obeying import obey
+from bot.engine.panel import Panel, Slot
 from bot.engine.scheduler import TICK_NS, first_due_ns, modes_due
-from bot.engine.sentinels import Watch
+from bot.engine.shadows import Shadows
+from bot.engine.thin_looks import ThinLooks
 from bot.execution.live_desk import LiveDesk
 from bot.execution.news import News
 from bot.execution.trader import Trader
@@ -35,12 +41,18 @@ from bot.market.events import Kind
 from bot.market.heads import OK
 from bot.market.instruments import Instrument
 from bot.market.trust import trust_of
-from bot.risk.account import AccountTracker
+from bot.risk.account import AccountTracker, AccountView
+from bot.risk.conditions import Conditions
+from bot.risk.look import LimitStatus, look
 from bot.risk.manager import RiskManager
 from bot.risk.trades import ExitReason, Trade
 from bot.signals.readings import Readings
 from bot.signals.state import Signals
 from bot.signals.view import market_view
+from bot.signals.walls.candidates import lots_between
+
+LOOK_NS = NS_PER_S
+"""How often open trades and watched set-ups are looked at, besides every tick."""
 
 _ANSWERS = 64  # to commands, until whoever asked takes them
 
@@ -54,22 +66,6 @@ class Trading:
     trader: Trader
     accounts: AccountTracker
     live: LiveDesk | None = None  # takes in what a live account says
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A strategy and the modes it decides in."""
-
-    strategy: Strategy
-    modes: tuple[Mode, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """The sentinel on a trade's wall; NONE once it fired at this threshold, or when none is wanted."""
-
-    slot: int
-    threshold: float
 
 
 @dataclass(slots=True)
@@ -115,11 +111,18 @@ class Engine:
         self.doubts = np.zeros(len(self.instruments), np.int64)  # `Doubt` of each market's feed
         self.answers: deque[Answer] = deque(maxlen=_ANSWERS)
         self._journal = journal
-        self._slots = tuple(slots)
+        self._panel = Panel(slots, journal, self.counts.disabled)
+        self._guards = Guards()
+        self._followups = Followups(journal)
+        self._shadows = Shadows(dict(enumerate(self.instruments)), journal)
+        self._minder = None if trading is None else Minder(trading.trader, journal)
+        if trading is not None:
+            trading.trader.tell(self._closed)
+        self._looked_ns = 0
+        self._thin = ThinLooks()
         self._own_timers = own_timers
         self._equity_every_ns = equity_every_ns
         self._on_tick = on_tick
-        self._watched: dict[str, Watched] = {}  # by trade
         self._print = np.zeros(4)
         self._readings: Readings | None = None
         self._coins = tuple(sorted({instrument.settle for instrument in self.instruments}))
@@ -199,11 +202,31 @@ class Engine:
             self.now_ns,
             self.instruments[market].symbol,
             trust,
+            self._thin.extremes(market),
         )
 
     def trust(self, market: int) -> tuple[Trust, str]:
         """How far a market's book may be believed now, with the reason."""
         return verdict_with(self.doubts[market], *trust_of(self.state.heads[market], self.now_ns))
+
+    def conditions(self, market: int) -> Conditions:
+        """What limits need to know of a market whose book is usable, now."""
+        return conditions_of(self.state, self.instruments, market, self.now_ns)
+
+    def limits(self) -> tuple[LimitStatus, ...]:
+        """Every limit as it stands now; without trading there are none. Looking changes nothing."""
+        trading, now_ns = self.trading, self.now_ns
+        if trading is None:
+            return ()
+        accounts = {c: trading.accounts.peek(c, trading.venue.equity_e8(c), now_ns) for c in self._coins}
+        coins = {coin: trading.risk.scene(now_ns, account) for coin, account in accounts.items()}
+        markets = {}
+        for market, instrument in enumerate(self.instruments):
+            view = self.view(market, Mode.SCALP)
+            if view is not None:
+                touch = conditions_of(self.state, self.instruments, market, now_ns, most_levels=1)
+                markets[instrument.key] = trading.risk.scene(now_ns, accounts[instrument.settle], view, touch)
+        return look(trading.risk, markets, coins, now_ns, paused=not self.accepting)
 
     def _start(self, first_ns: int) -> None:
         """Before the first row. After a restart one tick may still be owed; trades get their orders anew."""
@@ -252,6 +275,8 @@ class Engine:
             self.decisions.readings(now_ns, block, readings.awake(market))
         if self.trading is not None:
             self._upkeep(now_ns)
+            self._look(now_ns)
+            self._followups.tick(now_ns, self._mid)
             for mode in modes_due(due_ns):
                 for market in range(len(self.instruments)):
                     self._cycle(market, mode)
@@ -262,14 +287,27 @@ class Engine:
 
     def _upkeep(self, now_ns: int) -> None:
         trading = self._need()
+        mids = self._mids()
+        trading.risk.observe(now_ns, mids)
         for coin in self._coins:
-            account = trading.accounts.update(coin, trading.venue.equity_e8(coin), now_ns)
-            if not trading.risk.halted and trading.risk.check_halt(account):
-                self._journal.audit(now_ns, "halt", {"coin": coin, "drawdown": account.drawdown})
-                trading.trader.flatten(now_ns, ExitReason.HALT)
+            self._watch(coin, now_ns)
         if len(trading.trader.trades):
-            trading.trader.on_time(now_ns, self._mids())
+            trading.trader.on_time(now_ns, mids)
             self._rearm()
+
+    def _watch(self, coin: str, now_ns: int) -> AccountView:
+        """Read the money of a coin, and act on the limits it breaks."""
+        trading = self._need()
+        account = trading.accounts.update(coin, trading.venue.equity_e8(coin), now_ns)
+        broken, over = trading.risk.watch(account, now_ns)
+        for what, trips in (("limit_broken", broken), ("limit_over", over)):
+            for trip in trips:
+                self._journal.audit(now_ns, what, asdict(trip))
+        # asked every time: a restart may have come between the trip and the orders
+        if trading.risk.halted and len(trading.trader.trades):
+            trading.trader.flatten(now_ns, ExitReason.HALT)
+            self._rearm()
+        return account
 
     def _readings_of(self, signals: Signals) -> Readings:
         """Views of the arrays of the moment; a restored checkpoint brings other arrays."""
@@ -278,14 +316,10 @@ class Engine:
         return self._readings
 
     def _cycle(self, market: int, mode: Mode) -> None:
-        view = self.view(market, mode)
-        if view is None:
-            return
-        self._manage(view)
-        if self.accepting and not self._blocked():
-            for slot in self._slots:
-                if mode in slot.modes and slot.strategy.name not in self.counts.disabled:
-                    self._enter(slot.strategy, view)
+        view = self.view(market, mode) if self.accepting and not self._blocked() else None
+        if view is not None:
+            for strategy in self._panel.entering(mode):
+                self._enter(strategy, view)
 
     def _blocked(self) -> bool:
         """Whether a live account has something unexplained: nothing is entered until it is."""
@@ -294,118 +328,140 @@ class Engine:
 
     def _enter(self, strategy: Strategy, view: MarketView) -> None:
         trading = self._need()
-        for intent in self._ask(strategy, partial(strategy.enter, view)):
+        for wish in self._panel.enter(strategy, view):
+            intent = replace(wish, mid=view.mid)
             self.decisions.intent(intent)
-            coin = self.instruments[intent.market].settle
-            account = trading.accounts.update(coin, trading.venue.equity_e8(coin), view.now_ns)
-            answer = trading.risk.decide(intent, view, account)
+            account = self._watch(self.instruments[intent.market].settle, view.now_ns)
+            answer = trading.risk.decide(intent, view, account, self.conditions(intent.market))
+            news = True
             if isinstance(answer, Denied):
-                self._journal.denied(answer)
+                news = self._journal.denied(answer)
+                self._followups.refused(answer)
             else:
-                self._journal.readings(view.now_ns, view.symbol, intent.id, _figures(view))
+                self._followups.entered(answer.intent)
+                self._shadows.decided(intent.id, view.momentum)
                 trading.trader.open(answer, view.now_ns)
-                self._rearm()
+            if news:
+                self._journal.readings(view.now_ns, view.symbol, intent.id, figures_of(view))
+        self._rearm()
 
-    def _manage(self, view: MarketView) -> None:
-        """Let the strategies of this market's trades of this mode look at them."""
-        trading = self._need()
-        for trade in trading.trader.views():
-            if trade.market != view.market or trade.mode is not view.mode:
-                continue
-            strategy = self._strategy(trade.strategy)
-            if strategy is None:
-                continue
-            for intent in self._ask(strategy, partial(strategy.manage, view, trade)):
-                self.decisions.intent(intent)
-                self._journal.readings(view.now_ns, view.symbol, intent.id, _figures(view))
-                trading.trader.apply(intent, view.now_ns)
-            self._rearm()
+    def _look(self, now_ns: int) -> None:
+        """Every second, and at every tick, while something is open or watched."""
+        self._looked_ns = now_ns
+        trading, heads = self._need(), self.state.heads
+        assert self._minder is not None
+        markets = {trade.market for trade in trading.trader.trades}
+        self._thin.look(markets, self.state.signals.grid["thin_ratio"], now_ns)
+        self._minder.look(heads, now_ns)
+        for trade in trading.trader.trades:
+            self._see_mark(trade)
+            self._guards.again(trade.id, "stop")  # fired by the touch alone: neither print nor mark
+            self._manage(trade)
+        for one in self._panel.watching(now_ns) if self.accepting else ():
+            strategy, view = self._panel.of(one.strategy), self.view(one.market, one.mode)
+            if strategy is not None and view is not None:
+                self._enter(strategy, view)
+        usable = {market: self._usable(market) for market in self._shadows.markets()}
+        self._shadows.look(self.state.books, usable, now_ns)
+        self._rearm()
 
-    def _ask(self, strategy: Strategy, question: Callable[[], tuple[Intent, ...]]) -> tuple[Intent, ...]:
-        """A strategy that raises is disabled; its trades keep their stops, targets and time stops."""
-        try:
-            return question()
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            self.counts.disabled[strategy.name] = reason
-            self._journal.audit(
-                self.now_ns, "strategy_disabled", {"strategy": strategy.name, "error": reason}
-            )
-            return ()
+    def _manage(self, trade: Trade) -> bool:
+        """Let the strategy of a trade look at it. False: there is no usable book to look at."""
+        view = self.view(trade.market, trade.mode)
+        if view is None:
+            return False
+        strategy = self._panel.of(trade.strategy)
+        if strategy is not None:
+            for wish in self._panel.manage(strategy, view, self._trade_view(trade)):
+                intent = replace(wish, mid=view.mid)
+                if self._need().trader.apply(intent, view.now_ns):
+                    self.decisions.intent(intent)
+                    self._journal.readings(view.now_ns, view.symbol, intent.id, figures_of(view))
+        return True
 
-    def _strategy(self, name: str) -> Strategy | None:
-        if name in self.counts.disabled:
-            return None
-        return next((slot.strategy for slot in self._slots if slot.strategy.name == name), None)
+    def _trade_view(self, trade: Trade) -> TradeView:
+        """A trade with what is displayed now where its wall stood."""
+        if not trade.plan.intent.wall:
+            return trade.view()
+        low, high = sorted(trade.plan.intent.wall_span)
+        side = BID if trade.side > 0 else ASK
+        shown = lots_between(self.state.books, trade.market, side, low, high)
+        return replace(trade.view(), wall_shown=float(shown))
 
     def _reports(self) -> None:
         trading = self._need()
         reports = trading.venue.drain(self.now_ns)
         self.counts.reports += len(reports)
+        entering = {trade.id for trade in trading.trader.trades if trade.stage is Stage.ENTERING}
         trading.trader.on_reports(reports)
+        for trade in trading.trader.trades:
+            if trade.id in entering and trade.stage is Stage.OPEN:
+                self._see_mark(trade)
+                self._shadows.filled(trade, self.state.books, self.now_ns)
+                self._manage(trade)  # its reason may have gone while the fill was on its way
         self._rearm()
 
     def _deadline(self) -> None:
-        """Something a trade waits for is due between two ticks."""
-        self._need().trader.on_time(self.now_ns, self._mids())
+        """Something is due between two ticks: a trade waits for it, or a second is over."""
+        now_ns = self.now_ns
+        self._need().trader.on_time(now_ns, self._mids())
+        if now_ns >= self._looked_ns + LOOK_NS:
+            self._look(now_ns)
         self._rearm()
 
-    def _mids(self) -> dict[int, float]:
-        """Mid in ticks of every market whose book is usable."""
+    def _see_mark(self, trade: Trade) -> None:
+        head = self.state.heads[trade.market]
+        if trade.stage is Stage.OPEN:
+            trade.see_mark(float(head["mark"] / head["tick_size"]), self._mid(trade.market))
+
+    def _mid(self, market: int) -> float:
+        """In ticks; nan while the book is not usable."""
         books = self.state.books
-        return {
-            market: 0.5 * (best_tick(books, market, BID) + best_tick(books, market, ASK))
-            for market in range(len(self.instruments))
-            if self.state.heads[market]["status"] == OK
-        }
+        if self.state.heads[market]["status"] != OK:
+            return float("nan")
+        return 0.5 * (best_tick(books, market, BID) + best_tick(books, market, ASK))
+
+    def _mids(self) -> dict[int, float]:
+        """Of the markets with trades."""
+        return {trade.market: self._mid(trade.market) for trade in self._need().trader.trades}
+
+    def _usable(self, market: int) -> bool:
+        head = self.state.heads[market]
+        return bool(head["status"] == OK and head["synced"])
 
     def _fired(self) -> None:
-        """A wall that a trade rests on has shrunk: its strategy looks again, within this event."""
+        """A wall that a trade rests on has shrunk, or a stop was touched: acted upon within this event."""
         slots = set(sentinels.take_fired(self.state.sentinels))
         self.counts.sentinels += len(slots)
-        hit = [trade_id for trade_id, watch in self._watched.items() if watch.slot in slots]
-        for trade_id in hit:
-            watch = self._watched[trade_id]
-            self._watched[trade_id] = Watched(sentinels.NONE, watch.threshold)  # once a threshold
-        for trade in self._need().trader.views():
-            if trade.id not in hit:
-                continue
-            view = self.view(trade.market, trade.mode)
-            if view is None:
-                del self._watched[trade.id]  # armed anew below: asked again at the next commit
-            else:
-                self._manage(view)
+        walls, stops = self._guards.fired(slots)
+        assert self._minder is not None
+        for trade in self._need().trader.trades:
+            if trade.id in stops:
+                self._minder.touched(trade, self.state.heads[trade.market], self.now_ns)
+            if trade.id in walls and not self._manage(trade):
+                self._guards.again(trade.id, "wall")  # asked again at the next commit
         self._rearm()
 
     def _rearm(self) -> None:
-        """After anything that may have changed a trade: its next deadline, and the wall it rests on."""
+        """After anything that may have changed a trade: its sentinels, and when to look next."""
         trader = self._need().trader
+        now_ns = max(self.now_ns, self.counts.first_ns)  # before the first row there is no time yet
+        self._guards.follow(self.state.sentinels, trader.trades)
+        due_ns = trader.next_deadline_ns()
+        if len(trader.trades) or len(self._shadows) or self._panel.watching(now_ns):
+            second_ns = (now_ns // LOOK_NS + 1) * LOOK_NS
+            # the tick looks by itself
+            due_ns = min(due_ns, second_ns if second_ns % TICK_NS else second_ns + LOOK_NS)
         # never in the past: a deadline that was not met must not stop the loop
-        self.state.ctl[Ctl.DEADLINE] = max(trader.next_deadline_ns(), self.now_ns + NS_PER_MS)
-        for trade_id in [t for t in self._watched if trader.trades.get(t) is None]:
-            sentinels.disarm(self.state.sentinels, self._watched.pop(trade_id).slot)
-        for trade in trader.trades:
-            wanted = _wall_threshold(trade)
-            held = self._watched.get(trade.id)
-            if held is not None and held.threshold == wanted:
-                continue
-            if held is not None:
-                sentinels.disarm(self.state.sentinels, held.slot)
-            slot = self._watch_wall(trade, wanted) if wanted > 0.0 else sentinels.NONE
-            self._watched[trade.id] = Watched(slot, wanted)
+        self.state.ctl[Ctl.DEADLINE] = max(due_ns, now_ns + NS_PER_MS)
 
-    def _watch_wall(self, trade: Trade, threshold: float) -> int:
-        near, far = trade.plan.intent.wall_span
-        side = BID if trade.side > 0 else ASK
-        return sentinels.arm(
-            self.state.sentinels,
-            trade.market,
-            Watch.WALL_SHRANK,
-            near,
-            far=far,
-            side=side,
-            threshold=threshold,
-        )
+    def _closed(self, trade: Trade) -> None:
+        self._shadows.forget(trade.id)
+        self._followups.left(trade, self._mid(trade.market), self.now_ns)
+
+    def finish(self) -> None:
+        """The stream is over: what was followed is kept as far as it is known."""
+        self._followups.end()
 
     def note_equity(self) -> None:
         """Journal wallet and equity of every coin as they stand."""
@@ -427,23 +483,3 @@ class Engine:
     def _need(self) -> Trading:
         assert self.trading is not None, "an engine that only watches was asked to trade"
         return self.trading
-
-
-def _wall_threshold(trade: Trade) -> float:
-    """Lots below which the wall of a trade must be looked at, 0 when none matters any more."""
-    intent = trade.plan.intent
-    if intent.wall == 0 or trade.stage not in (Stage.ENTERING, Stage.OPEN) or trade.targets_hit:
-        return 0.0
-    return intent.wall_lots * intent.wall_keep[0 if trade.stage is Stage.ENTERING else 1]
-
-
-def _figures(view: MarketView) -> dict[str, float]:
-    """The scores a decision was taken on, for the database."""
-    return {
-        "bias": view.composite.bias,
-        "composite_confidence": view.composite.confidence,
-        "thin_ratio": view.thin_ratio,
-        "mid": view.mid,
-        "spread_bps": view.spread_bps,
-        **{card.name: card.score for card in view.cards},
-    }

@@ -11,6 +11,8 @@ from bot.evaluation.truth import Planted
 from bot.signals.derivatives.liquidations import Cascade
 
 CASCADE_TYPE = "cascade"
+LEAST_FORCED = 0.1
+"""Share of the planted lots that must have been liquidated: else the kick missed the levels."""
 
 
 class Moment(NamedTuple):
@@ -34,7 +36,14 @@ class CascadeWatch:
             self.moments.append(Moment(now_ns, market, Cascade(int(row["state"])), int(row["direction"])))
 
 
-def cards_to_cascade(planted: Planted, moments: Sequence[Moment]) -> int | None:
+def onset_ns(planted: Planted) -> int:
+    """When the first forced order came; 0: hardly any did, so there was no cascade to see."""
+    if planted.params["executed"] < LEAST_FORCED * planted.params["lots"]:
+        return 0
+    return int(planted.params["touched_ns"])
+
+
+def cards_to_cascade(planted: Planted, onset_ns: int, moments: Sequence[Moment]) -> int | None:
     """The number of the first card after the onset that says CASCADE the planted way; None: none did.
 
     Only cards up to the planted end count, and the next three: a cascade may be over in seconds.
@@ -42,7 +51,7 @@ def cards_to_cascade(planted: Planted, moments: Sequence[Moment]) -> int | None:
     cards = 0
     beyond = 0
     for moment in moments:
-        if moment.market != planted.market or moment.time_ns <= planted.t0_ns:
+        if moment.market != planted.market or moment.time_ns <= onset_ns:
             continue
         cards += 1
         beyond += bool(planted.t1_ns) and moment.time_ns > planted.t1_ns

@@ -137,6 +137,7 @@ class Judgement:
     auc_at_decision: float  # of g after 2 s near the wall
     genuine_share_decided: float
     genuine_share_passed: float  # of those with g >= 0.65 then
+    judged: int  # of the approached: after 2 s near the wall, or at its end where that came first
     auc_verdict: float  # of g after 2 s near, or at the end of walls that ended before: hindsight for these
     genuine_share_verdict: float
     genuine_share_verdict_passed: float
@@ -311,6 +312,7 @@ def judge_known(walls: KnownWalls) -> Judgement:
         auc_at_decision=auc(at_decision[decided], genuine[decided]).auc,
         genuine_share_decided=_mean(genuine[decided]),
         genuine_share_passed=_mean(genuine[decided & (at_decision >= GENUINE)]),
+        judged=int(judged.sum()),
         auc_verdict=auc(walls.verdict[judged], genuine[judged]).auc,
         genuine_share_verdict=_mean(genuine[judged]),
         genuine_share_verdict_passed=_mean(genuine[judged & (walls.verdict >= GENUINE)]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.core.enums import OrderRole, OrderState, OrderType, TimeInForce, TriggerBy
@@ -38,11 +39,18 @@ class TraderRules:
 class Desk:
     """The orders of all trades, and the only place that talks to the broker about them."""
 
-    def __init__(self, broker: Broker, journal: Journal, rules: TraderRules) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        journal: Journal,
+        rules: TraderRules,
+        on_sent: Callable[[int], None] = lambda now_ns: None,
+    ) -> None:
         self.rules = rules
         self.tickets = Tickets()
         self._broker = broker
         self._journal = journal
+        self._on_sent = on_sent
 
     def of(self, trade: Trade, role: OrderRole | None = None) -> list[Ticket]:
         return self.tickets.of(trade.id, role)
@@ -83,6 +91,7 @@ class Desk:
         self.tickets.add(Ticket(order, trade.id, slot))
         self._journal.order(order)
         self._broker.submit(order, now_ns)
+        self._on_sent(now_ns)
 
     def cancel(self, ticket: Ticket, now_ns: int) -> None:
         """Ask for an order's end, once; again only when the venue has not answered in time."""

@@ -24,7 +24,7 @@ import numpy as np
 from bot.core.enums import Liquidity, RejectReason, ReportKind, Side
 from bot.core.errors import KernelError
 from bot.core.messages import Order, Report
-from bot.core.units import NS_PER_MS
+from bot.core.units import NS_PER_MS, to_e8
 from bot.core.valuation import PriceSource, Unrealised
 from bot.execution.ledger import Ledger
 from bot.execution.positions import liquidation_ticks
@@ -32,6 +32,7 @@ from bot.execution.valuing import exact_ticks, valuation_ticks
 from bot.execution.venue_state import FOREVER, Knob, Matching, QueueModel, Slot, enqueue, new_matching
 from bot.market.heads import new_heads
 from bot.market.instruments import Instrument
+from bot.risk.sizing import lot_value
 
 MAX_ORDERS = 256
 """Orders that may be open or on their way; further ones are REJECTED, TABLE_FULL."""
@@ -48,6 +49,7 @@ class PaperSettings:
     report_latency_ns: int = 5 * NS_PER_MS  # from an event at the venue to our learning of it
     queue_model: QueueModel = QueueModel.PESSIMISTIC
     leverage: int = 10  # isolated, capped by the instrument's
+    initial_margin: bool = True  # refuse what the equity cannot carry; off, the wallet is not looked at
     maker_fee: Decimal | None = None
     taker_fee: Decimal | None = None
     liquidation_fee: Decimal = Decimal("0.0125")  # of a forced close, in place of the taker fee
@@ -118,6 +120,10 @@ class PaperVenue:
         if len(self._left) > MAX_ORDERS:
             self._refuse(serial, order.market, due_ns, RejectReason.TABLE_FULL)
             return
+        coin = self.instruments[order.market].settle
+        if self.settings.initial_margin and not order.reduce_only and not self._has_margin(coin):
+            self._refuse(serial, order.market, due_ns, RejectReason.INSUFFICIENT_MARGIN)
+            return
         self._request(
             state=Slot.SENT,
             due_ns=due_ns,
@@ -167,6 +173,14 @@ class PaperVenue:
         """Orders sent and not known to have ended, oldest first, with the lots still open."""
         return [(self._orders[serial], left) for serial, left in self._left.items()]
 
+    def fees(self, market: int) -> tuple[Decimal, Decimal]:
+        """What the account pays for resting and for taking, as fractions of the value."""
+        instrument, settings = self.instruments[market], self.settings
+        return (
+            instrument.maker_fee if settings.maker_fee is None else settings.maker_fee,
+            instrument.taker_fee if settings.taker_fee is None else settings.taker_fee,
+        )
+
     def deposit(self, coin: str, amount_e8: int) -> None:
         self.ledger.deposit(coin, amount_e8)
 
@@ -209,6 +223,29 @@ class PaperVenue:
             lots, row["average"], row["leverage"], row["maintenance"], row["inverse"]
         )
         row["funding_seen"] = -1  # the next commit arms the settlement
+
+    def _has_margin(self, coin: str) -> bool:
+        """Whether the coin's equity covers the initial margin of positions and of all that may add.
+
+        Judged when an order is sent, with that order. One without a price counts at the last price known.
+        """
+        needed = Fraction(0)
+        for market, instrument in enumerate(self.instruments):
+            if instrument.settle == coin:
+                needed += self._margin(market, abs(self.position_lots(market)), 0)
+        for serial, left in self._left.items():
+            order = self._orders[serial]
+            if not order.reduce_only and self.instruments[order.market].settle == coin:
+                needed += self._margin(order.market, left, order.price or order.trigger)
+        return to_e8(needed) <= self.equity_e8(coin)
+
+    def _margin(self, market: int, lots: int, price: int) -> Fraction:
+        """Initial margin of `lots` at a price in ticks, or (0) at the last one known, or at the entry's."""
+        at = Fraction(price) if price else self._price(market)[0] or self.ledger.average_ticks(market)
+        if not lots or not at:
+            return Fraction(0)
+        leverage = min(self.settings.leverage, self.instruments[market].max_leverage)
+        return lots * lot_value(self.instruments[market], at) / leverage
 
     def _serial(self) -> int:
         self._next_id += 1
@@ -299,12 +336,10 @@ class PaperVenue:
         return 0, 0, 0
 
     def _fee_rate(self, row: Row) -> Decimal:
-        instrument, settings = self.instruments[row.market], self.settings
         if row.kind == ReportKind.LIQUIDATION:
-            return settings.liquidation_fee
-        if row.liquidity == Liquidity.MAKER:
-            return instrument.maker_fee if settings.maker_fee is None else settings.maker_fee
-        return instrument.taker_fee if settings.taker_fee is None else settings.taker_fee
+            return self.settings.liquidation_fee
+        maker, taker = self.fees(row.market)
+        return maker if row.liquidity == Liquidity.MAKER else taker
 
     def _price(self, market: int) -> tuple[Fraction | None, PriceSource]:
         return valuation_ticks(self._heads[market], self.instruments[market])

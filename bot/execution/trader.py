@@ -22,6 +22,7 @@ from bot.execution.desk import Desk, TraderRules
 from bot.execution.orders import Ticket, Tickets
 from bot.execution.reconciler import reconcile
 from bot.market.instruments import Instrument
+from bot.risk.sizing import quote_value
 from bot.risk.trades import ExitReason, Trade, TradeBook, exit_reason
 
 NEVER_NS = 2**63 - 1
@@ -34,7 +35,8 @@ class Trader:
     """Orders go out through `broker`, each journaled before it is sent; answers come to `on_reports`.
 
     `trades` is shared with the risk manager; `on_closed` is told of every trade
-    that ends (again, with `reopened` set, should a late fill revive one).
+    that ends (again, with `reopened` set, should a late fill revive one), `on_sent` of the time of
+    every order.
     """
 
     def __init__(
@@ -45,15 +47,20 @@ class Trader:
         trades: TradeBook,
         on_closed: Callable[[Trade], None] = lambda trade: None,
         rules: TraderRules | None = None,
+        on_sent: Callable[[int], None] = lambda now_ns: None,
     ) -> None:
         self.trades = trades
         self.strays = 0  # reports about nothing of ours
         self._broker = broker
         self._journal = journal
         self._instruments = instruments
-        self._on_closed = on_closed
-        self._desk = Desk(broker, journal, rules or TraderRules())
+        self._on_closed = [on_closed]
+        self._desk = Desk(broker, journal, rules or TraderRules(), on_sent)
         self._closed: dict[str, Trade] = {}
+
+    def tell(self, listener: Callable[[Trade], None]) -> None:
+        """Have somebody else told of every trade that ends, after `on_closed`."""
+        self._on_closed.append(listener)
 
     def open(self, plan: Plan, now_ns: int) -> Trade:
         """Send the entry of an approved plan. The same plan again changes nothing."""
@@ -126,6 +133,13 @@ class Trader:
             if trade.market == market:
                 self._desk.cancel_all(trade, OrderRole.ENTRY, now_ns)
                 self._steer(trade, now_ns)
+
+    def leave(self, trade_id: str, now_ns: int, reason: ExitReason) -> None:
+        """Close one trade reduce-only, whatever its strategy says; again changes nothing."""
+        trade = self.trades.get(trade_id)
+        if trade is not None:
+            self._begin_exit(trade, reason, now_ns)
+            self._steer(trade, now_ns)
 
     def on_report(self, report: Report) -> None:
         self.on_reports((report,))
@@ -221,11 +235,17 @@ class Trader:
         trade.detail = intent.reason
         free = trade.open_lots - self._desk.leaving_lots(trade)
         lots = max(1, round(trade.open_lots * intent.fraction))
-        if lots >= free:
+        if lots >= free or self._is_dust(trade, free - lots):
             self._begin_exit(trade, exit_reason(intent), now_ns)
         else:
+            trade.reduced_for.append(intent.reason)
             self._desk.send(trade, OrderRole.EXIT, lots, now_ns, intent_id=intent.id)
         return True
+
+    def _is_dust(self, trade: Trade, lots: int) -> bool:
+        """Whether so few lots are below what the venue takes as an order: they go with the rest."""
+        instrument = self._instruments[trade.market]
+        return quote_value(instrument, lots, trade.entry_price) < instrument.min_notional
 
     def _move_stop(self, trade: Trade, intent: Intent, now_ns: int) -> bool:
         if trade.stage is Stage.EXITING or not trade.tighter(intent.invalidation):
@@ -442,7 +462,8 @@ class Trader:
             del self._closed[oldest]
             self._desk.tickets.forget(oldest)
         self._journal.trade(trade.row())
-        self._on_closed(trade)
+        for listener in self._on_closed:
+            listener(trade)
 
     def _begin_exit(self, trade: Trade, reason: ExitReason, now_ns: int) -> None:
         if trade.stage in (Stage.EXITING, Stage.CLOSED):

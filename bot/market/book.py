@@ -163,14 +163,32 @@ def set_level(books, market, side, tick, lots):
 
 
 @rare
-def level_count(books, market, side):
-    """Occupied levels of one side."""
-    count = 0
+def whole_side(books, market, side):
+    """(occupied levels, displayed lots) of one side, all of it.
+
+    Its pages lie far apart and mostly not in the cache: all are asked for before the first is read.
+    """
     for slot in range(books.directory.shape[2]):
         page = np.int64(books.directory[market, side, slot])
         if page >= 0:
-            for word in books.occupied[page * WORDS : (page + 1) * WORDS]:
-                count += int(bit_count(word))
+            for half in (0, WORDS // 2):
+                prefetch(books.occupied, page * WORDS + half)
+                prefetch(books.sums, page * WORDS + half)
+    count = 0
+    lots = 0.0
+    for slot in range(books.directory.shape[2]):
+        page = np.int64(books.directory[market, side, slot])
+        if page >= 0:
+            for word in range(page * WORDS, (page + 1) * WORDS):
+                count += int(bit_count(books.occupied[word]))
+                lots += books.sums[word]
+    return count, lots
+
+
+@rare
+def level_count(books, market, side):
+    """Occupied levels of one side."""
+    count, _ = whole_side(books, market, side)
     return count
 
 

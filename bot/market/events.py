@@ -85,6 +85,11 @@ def empty_rows(n: int) -> np.ndarray:
 _ROW = Struct("<qqqqqdHBbI")
 """EVENT as a struct, field by field; filling one in place costs a quarter of a numpy tuple assignment."""
 assert _ROW.size == EVENT.itemsize
+_ROW_BYTES = _ROW.size
+_PACK_ROW = _ROW.pack_into
+_PACK_TOUCH = Struct("<" + "qqqqqdHBbI" * 3).pack_into
+_BBO_ROW, _COMMIT_ROW, _BBO_FLAG = int(Kind.BBO), int(Kind.COMMIT), int(Flag.BBO)
+"""Plain integers: packing a member of an enumeration takes a call."""
 
 
 class RowBuffer:
@@ -100,6 +105,7 @@ class RowBuffer:
     def __init__(self, capacity: int = 1024) -> None:
         self._bytes = bytearray(max(capacity, 1) * EVENT.itemsize)
         self._array = np.frombuffer(self._bytes, EVENT)
+        self._capacity = len(self._array)
         self._used = 0
 
     def __len__(self) -> int:
@@ -120,21 +126,55 @@ class RowBuffer:
     ) -> None:
         """Append one row. Raises struct.error, appending nothing, when a number does not fit its field."""
         used = self._used
-        if used == len(self._array):
+        if used == self._capacity:
             self._grow(1)
-        _ROW.pack_into(
+        _PACK_ROW(
             self._bytes,
-            used * _ROW.size,
-            *(0, recv_ns, exch_ns, ref, price, value, market, kind, side, flags),
+            used * _ROW_BYTES,
+            0,
+            recv_ns,
+            exch_ns,
+            ref,
+            price,
+            value,
+            market,
+            kind,
+            side,
+            flags,
         )
         self._used = used + 1
+
+    def put_touch(
+        self,
+        recv_ns: int,
+        exch_ns: int,
+        market: int,
+        bid: int,
+        bid_lots: float,
+        ask: int,
+        ask_lots: float,
+        ref: int,
+    ) -> None:
+        """Append the three rows of a best bid/offer message at once; a third of the time of three `put`."""
+        used = self._used
+        if used + 3 > self._capacity:
+            self._grow(3)
+        # fmt: off
+        _PACK_TOUCH(
+            self._bytes, used * _ROW_BYTES,
+            0, recv_ns, exch_ns, 0, bid, bid_lots, market, _BBO_ROW, 1, 0,
+            0, recv_ns, exch_ns, 0, ask, ask_lots, market, _BBO_ROW, -1, 0,
+            0, recv_ns, exch_ns, ref, 0, 0.0, market, _COMMIT_ROW, 0, _BBO_FLAG,
+        )
+        # fmt: on
+        self._used = used + 3
 
     def room(self, n: int) -> np.ndarray:
         """At least n rows behind the last one, to be written whole (they hold leftovers) and then kept.
 
         The view is good until the next call of any other method than `keep`.
         """
-        if self._used + n > len(self._array):
+        if self._used + n > self._capacity:
             self._grow(n)
         return self._array[self._used :]
 
@@ -160,3 +200,4 @@ class RowBuffer:
     def _grow(self, n: int) -> None:
         self._bytes = self._bytes + bytes(max(n * EVENT.itemsize, len(self._bytes)))
         self._array = np.frombuffer(self._bytes, EVENT)
+        self._capacity = len(self._array)

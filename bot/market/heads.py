@@ -11,6 +11,9 @@ import numpy as np
 
 from bot.market.instruments import Contract, Instrument
 
+TRADE_IDS = 64
+"""Prints remembered: a venue that tells one again does so at once (a reconnect, a resent message)."""
+
 HEAD = np.dtype(
     [
         # from the instrument table, never changed by rows
@@ -50,6 +53,9 @@ HEAD = np.dtype(
         ("funding_ns", "<i8"),  # next settlement, 0 unknown
         ("open_interest", "<f8"),
         ("trades", "<i8"),
+        ("trade_ids", "<i8", (TRADE_IDS,)),  # of the last prints, a ring by `trades`
+        ("last_trade_id", "<i8"),  # the largest
+        ("duplicates", "<i8"),  # prints told again, ignored
         ("not_market", "<i8"),  # prints that are not market trades
     ],
     align=True,

@@ -9,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from bot.core.errors import BadInput
 from bot.market.events import MAX_TICK
@@ -21,6 +22,13 @@ class Contract(StrEnum):
     SPOT = "spot"
 
 
+class Tier(NamedTuple):
+    """Maintenance margin rate of the part of a position's value (settle coin) up to `up_to`."""
+
+    up_to: Decimal
+    maintenance_rate: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """One symbol of one venue, in one version.
@@ -28,7 +36,8 @@ class Instrument:
     `lot` is the step of the order quantity in the venue's unit (base coin, or
     contracts on inverse markets); `contract_size` turns that unit into base
     coin (linear, spot) or quote currency (inverse). Fees are fractions of the
-    traded value. `maintenance_rate` is the first tier's.
+    traded value. `maintenance_rate` is the first tier's; `tiers` are the margin
+    tiers as far as they are known, smallest first, none where only the first rate is.
     """
 
     venue: str
@@ -44,6 +53,7 @@ class Instrument:
     maintenance_rate: Decimal = Decimal("0.004")
     max_leverage: int = 20
     version: int = 1
+    tiers: tuple[Tier, ...] = ()
 
     @property
     def key(self) -> str:
@@ -73,7 +83,10 @@ class Instrument:
 
     def to_json(self) -> dict[str, Any]:
         """Plain types for headers and provenance; `from_json` is the way back."""
-        return {k: str(v) if isinstance(v, Decimal) else v for k, v in asdict(self).items()}
+        fields = asdict(self)
+        tiers = fields.pop("tiers")
+        plain = {k: str(v) if isinstance(v, Decimal) else v for k, v in fields.items()}
+        return plain | ({"tiers": [[str(part) for part in tier] for tier in tiers]} if tiers else {})
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Instrument:
@@ -108,6 +121,7 @@ def _build(data: dict[str, Any], where: str) -> Instrument:
     try:
         values: dict[str, Any] = {k: Decimal(str(v)) if k in _DECIMALS else v for k, v in data.items()}
         values["contract"] = Contract(values.get("contract", "linear"))
+        values["tiers"] = tuple(Tier(*(Decimal(part) for part in tier)) for tier in data.get("tiers", ()))
         for key in ("max_leverage", "version"):
             if key in values:
                 values[key] = int(values[key])
@@ -116,7 +130,21 @@ def _build(data: dict[str, Any], where: str) -> Instrument:
         raise BadInput(f"{where}: {error}") from None
     if made.tick <= 0 or made.lot <= 0 or made.contract_size <= 0:
         raise BadInput(f"{where}: tick, lot and contract_size must be above 0")
+    _check_tiers(made, where)
     return made
+
+
+def _check_tiers(made: Instrument, where: str) -> None:
+    if not made.tiers:
+        return
+    if made.tiers[0].maintenance_rate != made.maintenance_rate:
+        raise BadInput(
+            f"{where}: the first of tiers must have maintenance_rate {made.maintenance_rate}, "
+            f"was {made.tiers[0].maintenance_rate}"
+        )
+    for lower, upper in pairwise(made.tiers):
+        if not (lower.up_to < upper.up_to and lower.maintenance_rate <= upper.maintenance_rate):
+            raise BadInput(f"{where}: tiers must grow, was {lower} before {upper}")
 
 
 @cache

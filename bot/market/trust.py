@@ -11,7 +11,7 @@ from typing import Any
 from bot.core.enums import Trust
 from bot.core.jit import hot
 from bot.core.units import NS_PER_S
-from bot.market.heads import CROSSED, EMPTY_ASK, EMPTY_BID, LOCKED, NO_BOOK, OK
+from bot.market.heads import CROSSED, EMPTY_ASK, EMPTY_BID, LOCKED, NO_BOOK, OK, TRADE_IDS
 
 STALE_NS = 15 * NS_PER_S
 QUIET_NS = 60 * NS_PER_S
@@ -52,6 +52,24 @@ def judge(head, bid, ask, now_ns):
             head.outside += 1
     head.commit_ns = now_ns
     head.commits += 1
+
+
+@hot
+def is_told_again(head, trade_id):
+    """Whether one of the last prints had this id; else it is remembered. 0: the venue tells none.
+
+    Call it before the print is counted. Where ids rise, as on most venues, none is looked for.
+    """
+    if trade_id == 0:
+        return False
+    if trade_id <= head.last_trade_id:
+        for k in range(TRADE_IDS):
+            if head.trade_ids[k] == trade_id:
+                return True
+    else:
+        head.last_trade_id = trade_id
+    head.trade_ids[head.trades % TRADE_IDS] = trade_id
+    return False
 
 
 @hot

@@ -15,7 +15,7 @@ from fractions import Fraction
 from math import isnan, nan
 
 from bot.core.enums import Side
-from bot.core.units import to_e8
+from bot.core.units import E8
 from bot.rehearsal.orders import KEPT, Funding, Income, VenueOrder, VenueTrade
 from bot.rehearsal.world import World
 
@@ -43,6 +43,11 @@ class Account:
     fundings: deque[Funding] = field(default_factory=lambda: deque(maxlen=KEPT))
     withdrawals: bool = False  # what the key may do
     changed_ms: int = 0
+    units_e8: tuple[Fraction | int, ...] = field(init=False)  # worth of a lot a tick
+
+    def __post_init__(self) -> None:
+        exact = [Fraction(i.lot) * Fraction(i.tick) * E8 for i in self.world.instruments]
+        self.units_e8 = tuple(int(unit) if unit.denominator == 1 else unit for unit in exact)
 
     def position(self, market: int) -> int:
         """Signed lots."""
@@ -70,12 +75,12 @@ class Account:
 
     def value_e8(self, market: int, lots_ticks: Fraction | int) -> int:
         """What lots times ticks are worth."""
-        instrument = self.world.instruments[market]
-        return to_e8(Fraction(lots_ticks) * Fraction(instrument.lot) * Fraction(instrument.tick))
+        return round(lots_ticks * self.units_e8[market])
 
     def notional_e8(self, market: int) -> int:
         """Signed value of the position at mark."""
-        return self.value_e8(market, self.position(market) * self.mark_ticks(market))
+        held = self.position(market)
+        return self.value_e8(market, held * self.mark_ticks(market)) if held else 0
 
     def unrealised_e8(self, market: int) -> int:
         return self.world.venue.unrealised(market).amount_e8
@@ -136,13 +141,13 @@ class Account:
                 self.unrealised_e8(m) - self.maintenance_e8(m) for m in others if self.position(m)
             )
         rate = Fraction(self.world.instruments[market].maintenance_rate)
-        unit_e8 = self.value_e8(market, 1)  # of a lot a tick
+        unit_e8 = self.units_e8[market]
         side = 1 if lots > 0 else -1
-        at = (Fraction(wallet, unit_e8) - lots * entry) / (abs(lots) * rate - side * abs(lots))
+        at = (wallet / Fraction(unit_e8) - lots * entry) / (abs(lots) * rate - side * abs(lots))
         return float(at) if at > 0 else nan
 
     def break_even_ticks(self, market: int) -> Fraction | None:
         lots, entry = self.position(market), self.entry_ticks(market)
         if lots == 0 or entry is None:
             return None
-        return entry + Fraction(self.terms[market].costs_e8, self.value_e8(market, 1) * lots)
+        return entry + self.terms[market].costs_e8 / Fraction(self.units_e8[market] * lots)

@@ -19,6 +19,7 @@ from bot.core.units import NS_PER_MS, to_e8
 from bot.market.book import ASK, BID
 from bot.rehearsal import payloads
 from bot.rehearsal.account import COIN, Account, Terms
+from bot.rehearsal.candles import Candles
 from bot.rehearsal.conditional import Conditionals
 from bot.rehearsal.errors import VenueError
 from bot.rehearsal.orders import Funding, Income, Status, Table, VenueOrder, VenueTrade
@@ -56,6 +57,8 @@ class Exchange:
         )
         self.orders: Table[VenueOrder] = Table()
         self.conditionals = Conditionals(self)
+        self.candles = Candles(len(world.instruments))
+        world.subscribe(self.candles.on_rows)
         self.listeners: list[Callable[[Json], None]] = []
         self.order_ids = count(8_000_000_001)
         self.client_ids = (f"web_{n:012d}" for n in count(1))  # for orders that come without one
@@ -84,8 +87,6 @@ class Exchange:
             return self.world.markets[symbol]
         except KeyError:
             raise VenueError(-1121) from None
-
-    # -- requests
 
     def place(self, wanted: Wanted) -> VenueOrder:
         """A new order. Raises the venue's refusal; a refused order was never there."""
@@ -212,8 +213,6 @@ class Exchange:
             free -= needed
         return free
 
-    # -- between rows
-
     def first_stop(self, rows: np.ndarray) -> int:
         return self.conditionals.first_hit(rows)
 
@@ -249,8 +248,6 @@ class Exchange:
             self.emit(event)
         for order in [o for o in self._kernel.values() if not o.open]:
             self._ended(order)
-
-    # -- what the kernel says
 
     def _order_of(self, report: Report, at_ms: int) -> VenueOrder | None:
         """A forced close is an order of the venue's own."""
@@ -342,8 +339,6 @@ class Exchange:
         self.account.changed_ms = at_ms
         shown = [report.market] if self.account.terms[report.market].isolated else []
         return payloads.account_event(self.account, "FUNDING_FEE", shown, report.funding_e8, at_ms)
-
-    # -- details
 
     def _submit(self, order: VenueOrder) -> None:
         now_ns = self.world.stamp_ns()

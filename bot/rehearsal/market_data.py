@@ -459,6 +459,29 @@ class MarketData:
         symbols = [_listed(m.instrument) for m in self.markets]
         return web.json_response({"timezone": "UTC", "rateLimits": [], "symbols": symbols})
 
+    async def control(self, request: web.Request) -> web.Response:
+        """GET what is on; POST {"begin": fault, "count": n, "symbol": s}, {"end": fault}, {"cut": true}."""
+        if request.method == "POST":
+            try:
+                self._command_faults(json.loads(await request.text()))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                expected = f"expected begin or end and one of {', '.join(Fault)}"
+                return web.json_response({"error": f"{expected}: {error}"}, status=400)
+        return web.json_response(text=self.faults.to_json())
+
+    def _command_faults(self, asked: dict[str, Any]) -> None:
+        if asked.get("cut"):
+            self.cut()
+        if "begin" in asked:
+            count = asked.get("count")
+            self.faults.begin(
+                Fault(asked["begin"]),
+                count=None if count is None else int(count),
+                symbol=str(asked.get("symbol", "")),
+            )
+        if "end" in asked:
+            self.faults.end(Fault(asked["end"]) if asked["end"] else None)
+
     async def funding_info(self, request: web.Request) -> web.Response:
         return web.json_response([])  # only symbols whose interval was ever adjusted are listed
 
@@ -486,6 +509,8 @@ def add_market_routes(
         }
     for path, handler in routes.items():
         app.router.add_get(path, handler)
+    app.router.add_get("/_control/market", data.control)
+    app.router.add_post("/_control/market", data.control)
     for prefix in ("", "/public", "/market"):
         app.router.add_get(f"{prefix}/stream", data.socket)
         app.router.add_get(f"{prefix}/ws", data.socket)

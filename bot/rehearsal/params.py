@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from bot.rehearsal.errors import VenueError
 
+_MOST_DIGITS = 18
 _CLIENT_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 
 
@@ -54,9 +57,19 @@ class Params(Mapping[str, str]):
             value = Decimal(self[name])
         except InvalidOperation:
             raise VenueError(-1102, name) from None
-        if not value.is_finite():
+        if not value.is_finite() or abs(value.adjusted()) > _MOST_DIGITS:
             raise VenueError(-1102, name)
         return value
+
+    def listed(self, name: str) -> list[Any]:
+        """A JSON list, empty when it was not sent."""
+        try:
+            found = json.loads(self._fields.get(name, "[]"))
+        except ValueError:
+            raise VenueError(-1130, name) from None
+        if not isinstance(found, list):
+            raise VenueError(-1130, name)
+        return found
 
     def limit(self, default: int, most: int) -> int:
         return max(1, min(self.whole("limit", default), most))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from bot.rehearsal.errors import VenueError
@@ -38,11 +37,8 @@ def new_order(ex: Exchange, params: Params) -> Json:
 
 def batch_orders(ex: Exchange, params: Params) -> list[Json]:
     """Up to five; each is answered for itself."""
-    try:
-        listed = json.loads(params["batchOrders"])
-    except ValueError:
-        raise VenueError(-1130, "batchOrders") from None
-    if not isinstance(listed, list) or not 1 <= len(listed) <= 5:
+    listed = params.listed("batchOrders")
+    if not 1 <= len(listed) <= 5 or not all(isinstance(fields, dict) for fields in listed):
         raise VenueError(-1130, "batchOrders")
     answers: list[Json] = []
     for fields in listed:
@@ -72,8 +68,8 @@ def cancel_order(ex: Exchange, params: Params) -> Json:
 
 def cancel_batch(ex: Exchange, params: Params) -> list[Json]:
     market = ex.market(params["symbol"])
-    ids = json.loads(params.text("orderIdList", "[]"))
-    names = json.loads(params.text("origClientOrderIdList", "[]"))
+    ids = params.listed("orderIdList")
+    names = params.listed("origClientOrderIdList")
     answers: list[Json] = []
     for order_id, name in [(i, None) for i in ids] + [(None, n) for n in names]:
         try:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from bot.core.units import NS_PER_MS
-from bot.rehearsal import rest_account, rest_market, rest_trading
+from bot.rehearsal import rest_account, rest_candles, rest_market, rest_trading
 from bot.rehearsal.control import add_control_routes
 from bot.rehearsal.errors import VenueError
 from bot.rehearsal.exchange import Exchange
@@ -62,6 +62,9 @@ ROUTES = (
     Route("GET", "/fapi/v1/ticker/bookTicker", OPEN, 2, rest_market.book_ticker, unnamed=5),
     Route("GET", "/fapi/v1/ticker/price", OPEN, 1, rest_market.ticker_price),
     Route("GET", "/fapi/v2/ticker/price", OPEN, 1, rest_market.ticker_price),
+    Route("GET", "/fapi/v1/ticker/24hr", OPEN, 1, rest_candles.day_ticker, unnamed=40),
+    Route("GET", "/fapi/v1/klines", OPEN, 5, rest_candles.klines),
+    Route("GET", "/fapi/v1/trades", OPEN, 5, rest_candles.last_trades),
     Route("POST", "/fapi/v1/order", SIGNED, 0, rest_trading.new_order, orders=1),
     Route("PUT", "/fapi/v1/order", SIGNED, 1, rest_trading.amend_order, orders=1),
     Route("DELETE", "/fapi/v1/order", SIGNED, 1, rest_trading.cancel_order),
@@ -133,7 +136,10 @@ class Venue:
 
 
 def build(venue: Venue, add_first: Callable[[web.Application], Any] | None = None) -> web.Application:
-    """The application. `add_first` may add routes, such as market streams, that go before equal ones here."""
+    """The application; whoever serves it lets `venue.run` run beside it.
+
+    `add_first` may add routes, such as market streams, that go before equal ones here.
+    """
     app = web.Application(client_max_size=_TOO_BIG, middlewares=[_user_sockets(venue)])
     if add_first is not None:
         add_first(app)
@@ -144,29 +150,23 @@ def build(venue: Venue, add_first: Callable[[web.Application], Any] | None = Non
     app.router.add_get("/private/ws", _private(venue, "listenKey", combined=False))
     app.router.add_get("/private/stream", _private(venue, "streams", combined=True))
     add_control_routes(app, venue)
-    app.on_startup.append(_start(venue))
-    app.on_cleanup.append(_end(venue))
+    app.on_shutdown.append(_cut(venue))
+    app.on_cleanup.append(_close(venue))
     return app
 
 
-_TASK: web.AppKey[asyncio.Task[None]] = web.AppKey("task", asyncio.Task)
-
-
-def _start(venue: Venue) -> Callable[[web.Application], Any]:
-    async def start(app: web.Application) -> None:
-        app[_TASK] = asyncio.create_task(venue.run())
-
-    return start
-
-
-def _end(venue: Venue) -> Callable[[web.Application], Any]:
-    async def end(app: web.Application) -> None:
-        app[_TASK].cancel()
-        await asyncio.gather(app[_TASK], return_exceptions=True)
+def _cut(venue: Venue) -> Callable[[web.Application], Any]:
+    async def cut(app: web.Application) -> None:
         await venue.stream.disconnect()
+
+    return cut
+
+
+def _close(venue: Venue) -> Callable[[web.Application], Any]:
+    async def close(app: web.Application) -> None:
         venue.journal.close()
 
-    return end
+    return close
 
 
 def _own_routes(venue: Venue) -> tuple[Route, ...]:

@@ -53,6 +53,12 @@ class AccountTracker:
         marks.peak_e8 = max(marks.peak_e8, equity_e8)
         return AccountView(coin, equity_e8, equity_e8 - marks.start_e8, marks.peak_e8)
 
+    def peek(self, coin: str, equity_e8: int, now_ns: int) -> AccountView:
+        """What `update` would answer, without remembering the reading: for a look."""
+        marks = self._marks.get(coin) or _Marks(utc_day(now_ns), equity_e8, equity_e8, equity_e8)
+        start_e8 = marks.start_e8 if utc_day(now_ns) == marks.day else marks.last_e8
+        return AccountView(coin, equity_e8, equity_e8 - start_e8, max(marks.peak_e8, equity_e8))
+
     def transfer(self, coin: str, amount_e8: int) -> None:
         """A deposit (or withdrawal, negative) moves every mark: it is neither profit nor loss."""
         if coin in self._marks:
@@ -60,6 +66,16 @@ class AccountTracker:
             marks.start_e8 += amount_e8
             marks.peak_e8 += amount_e8
             marks.last_e8 += amount_e8
+
+    def rebase(self, coin: str) -> tuple[int, int]:
+        """Let the drawdown be measured from the equity of now on; returns the peak before and after, e8."""
+        marks = self._marks[coin]
+        before, marks.peak_e8 = marks.peak_e8, marks.last_e8
+        return before, marks.peak_e8
+
+    def coins(self) -> tuple[str, ...]:
+        """Those of which an equity has been read."""
+        return tuple(self._marks)
 
     def to_state(self) -> dict[str, Any]:
         return {c: [m.day, m.start_e8, m.peak_e8, m.last_e8] for c, m in self._marks.items()}

@@ -10,9 +10,6 @@ from bot.core.enums import DenyReason, Mode
 from bot.core.errors import BadConfig
 from bot.core.units import utc_day
 
-DEPTH_BAND_BPS = 10.0
-"""Half-width of the band that `MarketView.depth_bid` and `depth_ask` sum."""
-
 
 def barrier_win_prob(target: float, stop: float, drift: float, variance: float) -> float:
     """P(Brownian motion reaches +target before -stop); drift and variance per second."""
@@ -33,6 +30,14 @@ def breakeven_prob(target: float, stop: float, cost: float) -> float:
     return (stop + cost) / (target + stop)
 
 
+def expected_hold_s(target: float, stop: float, drift: float, variance: float) -> float:
+    """Mean seconds until either barrier is reached; drift and variance per second."""
+    if abs(drift) * (target + stop) < 1e-6 * variance:
+        return target * stop / variance
+    p = barrier_win_prob(target, stop, drift, variance)
+    return (p * target - (1.0 - p) * stop) / drift
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What a round trip of our size costs. `entry` is "taker" or "maker"."""
@@ -44,36 +49,37 @@ class Costs:
     exit_walk_bps: float = 0.0
     adverse_bps: float = 0.0  # drift against a filled resting order
 
+    def terms(self, side: int, funding_rate: float, settles_in_s: float, hold_s: float) -> dict[str, float]:
+        """The cost by cause, bps. Funding counts when it falls inside the hold; funding income never does."""
+        takes = self.entry == "taker"
+        return {
+            "fees_bps": (self.taker_bps if takes else self.maker_bps) + self.taker_bps,
+            "walk_in_bps": self.entry_walk_bps if takes else 0.0,
+            "walk_out_bps": self.exit_walk_bps,
+            "adverse_bps": 0.0 if takes else self.adverse_bps,
+            "funding_bps": max(0.0, side * funding_rate * 1e4) if settles_in_s <= hold_s else 0.0,
+        }
+
     def round_trip(self, side: int, funding_rate: float, settles_in_s: float, hold_s: float) -> float:
-        """Cost in bps. Funding counts when it falls inside the hold; funding income never does."""
-        first = (
-            self.taker_bps + self.entry_walk_bps
-            if self.entry == "taker"
-            else self.maker_bps + self.adverse_bps
-        )
-        funding = max(0.0, side * funding_rate * 1e4) if settles_in_s <= hold_s else 0.0
-        return first + self.taker_bps + self.exit_walk_bps + funding
-
-
-def walk_bps(lots: float, touch_lots: float, depth_lots: float, half_spread_bps: float) -> float:
-    """Estimated cost against the mid of taking `lots`.
-
-    Up to the touch it is half the spread; the rest is taken from a book that
-    is even over the band of 10 bps, on average half way to where it ends.
-    """
-    beyond = lots - touch_lots
-    if beyond <= 0:
-        return half_spread_bps
-    behind = max(depth_lots - touch_lots, 1e-9)
-    return half_spread_bps + 0.5 * DEPTH_BAND_BPS * (beyond / behind) * (beyond / lots)
+        """All terms together, bps."""
+        return sum(self.terms(side, funding_rate, settles_in_s, hold_s).values())
 
 
 @dataclass(slots=True)
 class SetupRecord:
-    """How often a setup (strategy and mode, all symbols) ended with a profit after costs."""
+    """How a setup's trades ended. A trade that went from its stop to its target counts 0 to 1: see `won`."""
 
-    wins: int = 0
+    wins: float = 0.0
     count: int = 0
+
+
+def won(gross_bps: float, target_bps: float, stop_bps: float) -> float:
+    """The share of a win in a trade that made `gross_bps` before costs, 0 at its stop to 1 at its target.
+
+    With it p T - (1-p) L is what the trade made: trades that end between the barriers (stop at
+    break-even, time, a signal) neither count as the full win nor as the full loss they were not.
+    """
+    return min(1.0, max(0.0, (gross_bps + stop_bps) / (target_bps + stop_bps)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class Posterior:
     lcb: float
 
 
-def posterior_win(p_model: float, wins: int, count: int, kappa: float = 50.0, z: float = 1.0) -> Posterior:
+def posterior_win(p_model: float, wins: float, count: int, kappa: float = 50.0, z: float = 1.0) -> Posterior:
     """The model's probability with the setup's record, and its lower confidence bound."""
     p = (kappa * p_model + wins) / (kappa + count)
     return Posterior(p, p - z * sqrt(p * (1.0 - p) / (kappa + count + 1.0)))
@@ -203,20 +209,28 @@ class Exploration:
 
 @dataclass(slots=True)
 class SetupRecords:
-    """Records by `strategy|mode`; exploration trades count here, and only here."""
+    """Records by `strategy|mode|symbol`, judged pooled over symbols; exploration trades count here only."""
 
     by_setup: dict[str, SetupRecord] = field(default_factory=dict)
 
     def of(self, strategy: str, mode: Mode) -> SetupRecord:
-        return self.by_setup.get(f"{strategy}|{mode}") or SetupRecord()
+        """Of all symbols together."""
+        key = f"{strategy}|{mode.value}|"
+        mine = [record for name, record in self.by_setup.items() if name.startswith(key)]
+        return SetupRecord(sum(r.wins for r in mine), sum(r.count for r in mine))
 
-    def add(self, strategy: str, mode: Mode, won: bool) -> None:
-        record = self.by_setup.setdefault(f"{strategy}|{mode}", SetupRecord())
+    def add(self, strategy: str, mode: Mode, symbol: str, share: float) -> None:
+        """A trade ended with `share` of a win."""
+        record = self.by_setup.setdefault(f"{strategy}|{mode.value}|{symbol}", SetupRecord())
         record.count += 1
-        record.wins += won
+        record.wins += share
 
     def to_state(self) -> dict[str, Any]:
         return {key: [r.wins, r.count] for key, r in self.by_setup.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.by_setup = {key: SetupRecord(wins, count) for key, (wins, count) in state.items()}
+        """Also what an earlier version kept, by `strategy|mode` only."""
+        self.by_setup = {
+            key if key.count("|") > 1 else f"{key}|": SetupRecord(wins, count)
+            for key, (wins, count) in state.items()
+        }

@@ -1,19 +1,14 @@
-"""Limits that stand before any look at the edge: how many, how much, how lossy, how soon again.
-
-They block entries only. Every one fails closed: a missing figure refuses.
-"""
+"""The figures of all limits, the form an entry must have, and rests after stops in a row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from bot.core.enums import Action, DenyReason, Mode, Trust
+from bot.core.enums import Action, DenyReason
 from bot.core.errors import BadConfig
-from bot.core.messages import Intent, MarketView
+from bot.core.messages import Intent
 from bot.core.units import NS_PER_S
-from bot.risk.account import AccountView
 from bot.risk.sizing import SizeRules
 from bot.risk.trades import ExitReason, Trade
 
@@ -26,23 +21,39 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RiskLimits:
-    """Losses and drawdown are shares of equity, exposure is in times equity, per settle coin.
+    """Losses, drawdown and volatility are shares of equity, exposure is in times equity, per settle coin.
 
-    Positions and sides are counted over all coins.
+    Positions, sides, orders and failed stops are counted over all coins. `bot.risk.breakers`
+    says what each is held against.
     """
 
     size: SizeRules = field(default_factory=SizeRules)
     max_exposure: float = 6.0
+    max_beta: float = 2.0
+    portfolio_volatility: float = 0.02
     max_positions: int = 5
     max_same_side: int = 3
     daily_loss: float = 0.02
     max_drawdown: float = 0.06
     cool_down_stops: int = 3
     cool_down_ns: int = 1800 * NS_PER_S
+    max_failed_stops: int = 2
+    max_order_rate: int = 120  # a minute
+    max_data_age_ns: int = 12 * NS_PER_S
+    settle_ns: int = 10 * NS_PER_S  # how long a book must be whole again after an interruption
+    max_clock_skew_ns: int = 5 * NS_PER_S  # Binance refuses what is further off (its recvWindow)
+    max_funding: float = 0.002  # of one settlement
+    margin_leverage: float = 10.0  # the isolated leverage that positions have at the venue
     liquidation_stops: float = 3.0  # liquidation must be this many stops away
+    exit_within_bps: float = 10.0  # how far from the mid a position must be closable
+    exit_share: float = 0.5  # of what the book shows there, as it is when everybody leaves
+    gap_stops: float = 3.0  # a stop may lose this many times its distance, more when one did
 
     def __post_init__(self) -> None:
         shares = {
+            "portfolio_volatility": self.portfolio_volatility,
+            "max_funding": self.max_funding,
+            "exit_share": self.exit_share,
             "risk_per_trade": self.size.risk_per_trade,
             "kelly_share": self.size.kelly_share,
             "daily_volatility": self.size.daily_volatility,
@@ -55,8 +66,19 @@ class RiskLimits:
             ("max_positions", self.max_positions),
             ("max_same_side", self.max_same_side),
             ("cool_down_stops", self.cool_down_stops),
+            ("max_failed_stops", self.max_failed_stops),
+            ("max_order_rate", self.max_order_rate),
+            ("margin_leverage", self.margin_leverage),
+            ("gap_stops", self.gap_stops),
         ):
             _require(value >= 1, name, "at least 1", value)
+        for name, value in (
+            ("max_beta", self.max_beta),
+            ("max_data_age", self.max_data_age_ns),
+            ("max_clock_skew", self.max_clock_skew_ns),
+            ("exit_within_bps", self.exit_within_bps),
+        ):
+            _require(value > 0, name, "above 0", value)
         _require(self.size.max_leverage > 0, "max_leverage", "above 0", self.size.max_leverage)
         _require(
             self.max_exposure >= self.size.max_leverage,
@@ -92,20 +114,27 @@ class CoolDowns:
     stops_in_row: dict[str, int] = field(default_factory=dict)
     until_ns: dict[str, int] = field(default_factory=dict)
 
-    def rest_ns(self, intent: Intent) -> int:
-        """How long the intent's setup still rests in its symbol, 0 when it may trade."""
-        until = self.until_ns.get(_setup(intent.strategy, intent.mode, intent.symbol), 0)
-        return max(0, until - intent.now_ns)
+    def rest_ns(self, setup: str, now_ns: int) -> int:
+        """How long a setup, `strategy|mode|symbol`, still rests; 0 when it may trade."""
+        return max(0, self.until_ns.get(setup, 0) - now_ns)
 
     def closed(self, trade: Trade, limits: RiskLimits) -> None:
         """A stop before the first target adds to the row, any other end of a filled trade breaks it."""
-        key = _setup(trade.strategy, trade.mode, trade.symbol)
+        key = setup_of(trade.plan.intent)
         stopped = trade.reason is ExitReason.STOP and trade.targets_hit == 0
         row = self.stops_in_row.get(key, 0) + 1 if stopped else 0
         if row >= limits.cool_down_stops:
             self.until_ns[key] = trade.closed_ns + limits.cool_down_ns
             row = 0
         self.stops_in_row[key] = row
+
+    def resting(self, now_ns: int) -> dict[str, int]:
+        """Setups that rest, and until when."""
+        return {key: until for key, until in self.until_ns.items() if until > now_ns}
+
+    def end(self, setup: str) -> None:
+        """Let a setup, `strategy|mode|symbol`, trade again at once."""
+        self.until_ns.pop(setup, None)
 
     def to_state(self) -> dict[str, Any]:
         return {"stops_in_row": dict(self.stops_in_row), "until_ns": dict(self.until_ns)}
@@ -115,8 +144,8 @@ class CoolDowns:
         self.until_ns = dict(state["until_ns"])
 
 
-def _setup(strategy: str, mode: Mode, symbol: str) -> str:
-    return f"{strategy}|{mode.value}|{symbol}"
+def setup_of(intent: Intent) -> str:
+    return f"{intent.strategy}|{intent.mode.value}|{intent.symbol}"
 
 
 def intent_refusal(intent: Intent, reference: float) -> Refusal | None:
@@ -135,49 +164,4 @@ def intent_refusal(intent: Intent, reference: float) -> Refusal | None:
     shares = sum(share for _, share in intent.targets)
     if shares > 1 + 1e-9:
         return Refusal(DenyReason.BAD_INTENT, 1.0, shares)
-    return None
-
-
-def conflict_refusal(intent: Intent, open_trades: Sequence[Trade], limits: RiskLimits) -> Refusal | None:
-    """One open trade a symbol, a few in all, fewer in one direction.
-
-    An opposite entry never turns or closes another strategy's trade: its own
-    `manage` closes it. So both directions are refusals, told apart by reason.
-    """
-    for trade in open_trades:
-        if trade.symbol == intent.symbol or trade.market == intent.market:
-            reason = DenyReason.SYMBOL_BUSY if trade.side is intent.side else DenyReason.OPPOSITE_OPEN
-            return Refusal(reason, 1, 1)
-    if len(open_trades) >= limits.max_positions:
-        return Refusal(DenyReason.MAX_POSITIONS, limits.max_positions, len(open_trades))
-    same_side = sum(trade.side is intent.side for trade in open_trades)
-    if same_side >= limits.max_same_side:
-        return Refusal(DenyReason.MAX_SAME_SIDE, limits.max_same_side, same_side)
-    return None
-
-
-def account_refusal(account: AccountView, limits: RiskLimits) -> Refusal | None:
-    if account.equity_e8 <= 0 or not account.drawdown < limits.max_drawdown:
-        return Refusal(DenyReason.DRAWDOWN, limits.max_drawdown, account.drawdown)
-    if not account.day_loss < limits.daily_loss:
-        return Refusal(DenyReason.DAILY_LOSS, limits.daily_loss, account.day_loss)
-    return None
-
-
-def market_refusal(view: MarketView, max_spread_ratio: float) -> Refusal | None:
-    if view.trust is not Trust.TRUSTED:
-        return Refusal(DenyReason.BOOK_UNTRUSTED, Trust.TRUSTED, view.trust)
-    if not view.spread_bps <= max_spread_ratio * view.spread_median_bps:
-        return Refusal(DenyReason.SPREAD_WIDE, max_spread_ratio * view.spread_median_bps, view.spread_bps)
-    if not view.sigma_h_bps > 0 or view.sigma_h_bps == float("inf"):
-        return Refusal(DenyReason.NO_VOLATILITY, 0.0, view.sigma_h_bps)
-    return None
-
-
-def first_refusal(*checks: Callable[[], Refusal | None]) -> Refusal | None:
-    """The first rule that refuses; the later ones are not asked."""
-    for check in checks:
-        found = check()
-        if found is not None:
-            return found
     return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from math import inf, isfinite
 
 from bot.core.enums import Side
@@ -80,9 +82,15 @@ def size_notional(
 
 def lot_value(instrument: Instrument, price: Fraction | int) -> Fraction:
     """Value of one lot in settle coin at `price` ticks, exact."""
-    units = Fraction(instrument.lot) * Fraction(instrument.contract_size)
-    quote_price = Fraction(instrument.tick) * price
-    return units / quote_price if instrument.inverse else units * quote_price
+    unit = _unit(instrument.lot, instrument.contract_size, instrument.tick, instrument.inverse)
+    return unit / price if instrument.inverse else unit * price
+
+
+@cache
+def _unit(lot: Decimal, contract_size: Decimal, tick: Decimal, inverse: bool) -> Fraction:
+    """Value of one lot at one tick; on inverse contracts what a price in ticks divides."""
+    units = Fraction(lot) * Fraction(contract_size)
+    return units / Fraction(tick) if inverse else units * Fraction(tick)
 
 
 def quote_value(instrument: Instrument, lots: int, price: Fraction | int) -> Fraction:
@@ -104,30 +112,11 @@ def stop_loss_bps(instrument: Instrument, side: Side, entry: float, stop: float)
     return side * move * 1e4
 
 
-def risk_e8(instrument: Instrument, lots: int, entry: int, stop: int, entry_fee: Fraction) -> int:
-    """Settle coin (e8) lost by entering at `entry` ticks and leaving at `stop` as taker, with fees."""
+def risk_e8(
+    instrument: Instrument, lots: int, entry: int, stop: int, entry_fee: Fraction, exit_fee: Fraction
+) -> int:
+    """Settle coin (e8) lost by entering at `entry` ticks and leaving at `stop`, with fees."""
     at_entry, at_stop = lots * lot_value(instrument, entry), lots * lot_value(instrument, stop)
     return to_e8(
-        abs(at_entry - at_stop) + at_entry * entry_fee + at_stop * Fraction(instrument.taker_fee),
+        abs(at_entry - at_stop) + at_entry * entry_fee + at_stop * exit_fee,
     )
-
-
-def liquidation_price(
-    entry: float, leverage: float, maintenance: float, side: Side, inverse: bool = False
-) -> float:
-    """Price at which isolated margin of 1/leverage is used up, fees ignored; inf or 0 when it never is."""
-    if inverse:
-        up, down = 1.0 - 1.0 / leverage, 1.0 + 1.0 / leverage
-        if side > 0:
-            return entry * (1.0 + maintenance) / down
-        return entry * (1.0 - maintenance) / up if up > 0 else inf
-    if side > 0:
-        return entry * (1.0 - 1.0 / leverage) / (1.0 - maintenance)
-    return entry * (1.0 + 1.0 / leverage) / (1.0 + maintenance)
-
-
-def liquidation_bps(instrument: Instrument, side: Side, entry: float, leverage: float) -> float:
-    """Distance from entry to liquidation in bps of the entry, positive while it lies on the losing side."""
-    rate = float(instrument.maintenance_rate)
-    price = liquidation_price(entry, leverage, rate, side, instrument.inverse)
-    return side * (1.0 - price / entry) * 1e4

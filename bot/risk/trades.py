@@ -25,6 +25,7 @@ class ExitReason(StrEnum):
     OPERATOR = "operator"
     SESSION_END = "session_end"
     HALT = "halt"  # drawdown limit
+    BOOK_LOST = "book_lost"  # no usable book for seconds: closed when it came back
     UNPROTECTED = "unprotected"  # the venue refused, lost or did not answer for a stop
     RECONCILED = "reconciled"  # the venue holds no position any more and never said why
     UNFILLED = "unfilled"  # the entry ended without a fill
@@ -73,6 +74,8 @@ class Trade:
     leaving: ExitReason | None = None  # why it is EXITING
     reason: ExitReason | None = None  # why it ended
     detail: str = ""  # words of the strategy, or of the venue
+    mark_basis: float | None = None  # ticks of the mark above the mid when it filled; None not known yet
+    reduced_for: list[str] = field(default_factory=list)  # reasons of partial closings, in their order
     exit_tries: int = 0
     retry_ns: int = 0  # not before this is a refused exit tried again
     exposed_since_ns: int = 0  # open without a proven stop since then, 0 while protected
@@ -150,6 +153,27 @@ class Trade:
         self.fees_e8 += fee_e8
         self.funding_e8 += funding_e8
 
+    @property
+    def mark_stop(self) -> float:
+        """Where the mark has moved against us as far as the stop is away, ticks; nan unknown.
+
+        Mark and last price differ by a basis of the order of a scalp's stop.
+        """
+        return float("nan") if self.mark_basis is None else self.stop + self.mark_basis
+
+    def see_mark(self, mark: float, mid: float) -> None:
+        """The basis is that of the fill, or of the first look at which both are known."""
+        if self.mark_basis is None and mark > 0.0 and mid > 0.0:
+            self.mark_basis = mark - mid
+
+    @property
+    def slip_bps(self) -> float:
+        """Average entry against the mid at the decision; + is worse for us, 0 while nothing filled."""
+        mid = self.plan.intent.mid
+        if not self.filled_lots or not mid > 0.0:
+            return 0.0
+        return int(self.side) * (float(self.entry_price) / mid - 1.0) * 1e4
+
     def see_price(self, price: float) -> None:
         """Widen the excursions; a NaN price and one without an open position change nothing."""
         if self.open_lots > 0 and price > 0:
@@ -186,6 +210,12 @@ class Trade:
             worst_bps=self.worst_bps,
             time_stop_ns=intent.time_stop_ns,
             entry_ttl_ns=intent.entry_ttl_ns,
+            filled_lots=self.filled_lots,
+            mid=intent.mid,
+            zone=intent.zone,
+            zone_breaks=intent.zone_breaks,
+            reduced_for=tuple(self.reduced_for),
+            conflicted=intent.conflicted,
         )
 
     def row(self) -> dict[str, Any]:
@@ -225,6 +255,9 @@ class Trade:
             "worst_bps": self.worst_bps,
             "unprotected_ns": self.unprotected_ns,
             "unprotected_max_ns": self.unprotected_max_ns,
+            "mid": self.plan.intent.mid,
+            "slip_bps": self.slip_bps,
+            "reduced_for": self.reduced_for,
         }
 
 

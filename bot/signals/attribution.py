@@ -15,8 +15,10 @@ from bot.core.jit import hot, rare
 from bot.core.units import NS_PER_MS, NS_PER_S
 
 PLACES = 32
+MARK_WORDS = 16
 TOLERANCE_NS = 250 * NS_PER_MS
 KEPT_NS = 10 * NS_PER_S
+_ONE = np.uint64(1)
 """An update comes long before; later ones owe nothing to so old a trade."""
 
 WAITING = np.dtype(
@@ -34,6 +36,7 @@ ATTRIBUTION = np.dtype(
     [
         ("count", "<i8"),
         ("unmatched", "<f8"),  # lots no update ever showed
+        ("marks", "<u8", (MARK_WORDS,)),  # a bit a tick, modulo 1,024: something may wait there
         ("waiting", WAITING, (PLACES,)),  # the first `count`, in no order
     ],
     align=True,
@@ -55,11 +58,30 @@ def on_trade(row, side, tick, lots, now_ns):
     entry = row.waiting[place]
     entry.lots += lots
     entry.traded_ns = now_ns
+    row.marks[_word(tick)] |= _bit(tick)
+
+
+@hot
+def may_wait(row, tick):
+    """Whether lots may wait at a tick; surely none where this says no. For every level row."""
+    return row.marks[_word(tick)] & _bit(tick) != 0
+
+
+@hot
+def _word(tick):
+    return np.uint64(tick >> 6) & np.uint64(MARK_WORDS - 1)
+
+
+@hot
+def _bit(tick):
+    return _ONE << np.uint64(tick & 63)
 
 
 @rare
 def take_executed(row, side, tick, now_ns):
     """Lots taken at a tick since its last update; they are forgotten."""
+    if not may_wait(row, tick):
+        return 0.0
     place = _find(row, side, tick)
     if place < 0:
         return 0.0
@@ -110,5 +132,11 @@ def _drop(row, place):
 @hot
 def _remove(row, place):
     """The last entry takes its place."""
+    tick = row.waiting[place].tick
     row.count -= 1
     row.waiting[place] = row.waiting[row.count]
+    row.marks[_word(tick)] &= ~_bit(tick)
+    for i in range(row.count):  # others may share the bit
+        other = row.waiting[i].tick
+        if _word(other) == _word(tick) and _bit(other) == _bit(tick):
+            row.marks[_word(tick)] |= _bit(tick)

@@ -19,7 +19,7 @@ from bot.signals.grid import horizon_sigma_bps, return_bps
 from bot.signals.learning.rounds import begin, settle
 from bot.signals.raw import flow_imbalance, measure
 from bot.signals.registry import CARD_COUNT, FLOORS, LEAST_SCALE, MODES, SCALES, WINDOWS
-from bot.signals.rolling import median_of, mid_rank, push
+from bot.signals.rolling import ask, median_of, mid_rank, push
 from bot.signals.state import CYCLE_NS, MIDS
 from bot.signals.surroundings import renew_zones
 
@@ -57,7 +57,10 @@ def emit(signals, books, heads, now_ns):
 def read(sig, learned, now_ns, age_s):
     """Everything that follows from the raw values of one emission. `age_s`: of the book."""
     gap_share = _gap_share(sig.grid)
+    _ask(sig.history, 0)
     for card in range(CARD_COUNT):
+        if card + 1 < CARD_COUNT:
+            _ask(sig.history, card + 1)
         _score_windows(sig, card)
         samples = _samples(sig.history, card)
         for mode in range(MODES):
@@ -72,6 +75,15 @@ def read(sig, learned, now_ns, age_s):
     for k in range(3, 0, -1):
         grid.emitted_mid[k] = grid.emitted_mid[k - 1]
     grid.emitted_mid[0] = sig.mids[grid.second % MIDS]
+
+
+@hot
+def _ask(history, card):
+    """Have a card's windows on their way while the card before is read: they were last touched a tick ago."""
+    for w in range(WINDOWS):
+        ask(history[card * WINDOWS + w])
+    for mode in range(MODES):
+        ask(history[WINDOWS * CARD_COUNT + card * MODES + mode])
 
 
 @hot

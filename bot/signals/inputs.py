@@ -24,6 +24,9 @@ from bot.signals.walls import drop_walls
 from bot.signals.zones import flow as zone_flow
 from bot.signals.zones.touches import note_mid as note_zone_mid
 
+MINUTE_NS = 60 * NS_PER_S
+DAY_MINUTES = 1_440
+"""An average day for VPIN is so many median minutes: a day need not be waited for."""
 IMPACT_SHARE = 0.1
 """Of the median traded minute: the size whose average price stands for the venue's impact price."""
 
@@ -72,7 +75,8 @@ def notional(head, tick, lots):
 
 @rare
 def on_liquidation(sig, head, side, tick, lots, now_ns):
-    liquidations.on_liquidation(sig.known.liquidations, now_ns, side, notional(head, tick, lots))
+    quantity = lots * head.lot_size
+    liquidations.on_liquidation(sig.known.liquidations, now_ns, side, notional(head, tick, lots), quantity)
 
 
 @rare
@@ -119,6 +123,8 @@ def on_second(signals, books, heads, market, now_ns, usable):
     known = sig.known
     if known.since_ns == 0:
         known.since_ns = now_ns
+    if now_ns % MINUTE_NS == 0:
+        vpin.set_daily_volume(known.vpin, DAY_MINUTES * median_of(sig.minute_lots))
     mid = mid_of(books, market) if usable else np.nan
     known.vacuum = 0
     known.reach_up[:] = np.nan
@@ -127,6 +133,8 @@ def on_second(signals, books, heads, market, now_ns, usable):
         reach.measure(books, market, usual_lots(sig, now_ns), known.reach_up, known.reach_down)
         up = reach.is_vacuum(known.reaches[0], known.reach_up[0])
         down = reach.is_vacuum(known.reaches[1], known.reach_down[0])
+        up = up or sig.grid.hollow[ASK] != 0
+        down = down or sig.grid.hollow[BID] != 0
         known.vacuum = (1 if up else 0) - (1 if down else 0)
         liquidations.on_price(known.liquidations, now_ns, mid)
         if known.clusters.aged_ns > 0:

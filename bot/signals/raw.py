@@ -2,7 +2,7 @@
 
 Levels are sampled at every emission and averaged over each window, weighted
 by time; flows are ratios of decayed sums. nan: the card sleeps. What the
-inputs of a card take from its confidence goes into `Signals.factors`.
+inputs of a card take from its confidence goes into `factors` of the market's record.
 """
 
 from __future__ import annotations
@@ -137,7 +137,8 @@ def sample_derivatives(sig, books, head, market, now_ns, mid, values):
         mid,
         minute,
         horizon_sigma_bps(sig.grid, 0),
-        known.interest.change[0],
+        known.interest.interest,
+        interest.latest_change(known.interest, now_ns, 0),
         sig.grid.thin,
     )
     # before the first forced order nothing says that they are told at all

@@ -30,15 +30,15 @@ class CardSpec(NamedTuple):
 CARDS = (
     CardSpec("ob_near", "book", 0.25, (10, 6, 2)),
     CardSpec("ob_deep", "book", 0.20, (3, 6, 6)),
-    CardSpec("queue", "book", 0.40, (6, 2, 0)),
-    CardSpec("micro", "book", 0.30, (8, 3, 0)),
+    CardSpec("queue", "book", 0.40, (2, 2, 0)),
+    CardSpec("micro", "book", 0.30, (2, 3, 0)),
     CardSpec("thin", "book", 0.35, (10, 6, 2)),
     CardSpec("reach", "book", 0.25, (5, 5, 3)),
     CardSpec("slope", "book", 0.25, (2, 3, 3)),
     CardSpec("resil", "book", 0.30, (4, 5, 4)),
     CardSpec("wall", "walls", 0.30, (5, 6, 5), floor=0.30),
     CardSpec("trap", "walls", 0.30, (3, 3, 2), floor=0.30),
-    CardSpec("intensity", "flow", 0.35, (4, 2, 0)),
+    CardSpec("intensity", "flow", 0.35, (8, 2, 0)),
     CardSpec("absorb", "flow", 0.35, (4, 4, 3), floor=0.10),
     CardSpec("oi", "derivatives", 0.35, (0, 5, 10)),
     CardSpec("funding", "derivatives", 0.50, (0, 2, 8), floor=0.10),
@@ -50,9 +50,15 @@ CARDS = (
     CardSpec("xv_div", "cross-venue", 0.50, (2, 3, 2)),
     CardSpec("zone", "zones", 0.30, (0, 4, 8), floor=0.10),
     CardSpec("ofi_int", "book", 1.00, (12, 8, 3)),
-    CardSpec("tfi", "flow", 0.35, (8, 8, 4)),
+    CardSpec("tfi", "flow", 0.35, (14, 8, 4)),
 )
-"""What is 0 most of the time has a floor under its scale: its median would be 0."""
+"""What is 0 most of the time has a floor under its scale: its median would be 0.
+
+The scalp weights of four cards are not those of table 6.9 (queue 6, micro 8,
+intensity 4, tfi 8): what a queue knows lasts two price changes, not a minute
+(Kolm, Turiel & Westray 2023), and trades tell at least as much as the book
+(Silantyev 2019).
+"""
 
 OB_NEAR, OB_DEEP, QUEUE, MICRO, THIN, REACH, SLOPE, RESIL, WALL, TRAP, INTENSITY, ABSORB = range(12)
 OI, FUNDING, BASIS, LIQ, LSR, XV_IMB, XV_LEAD, XV_DIV, ZONE, OFI_INT, TFI = range(12, len(CARDS))

@@ -14,7 +14,10 @@ import numpy as np
 from bot.core.jit import hot, rare
 from bot.market.book import ASK, BID
 from bot.signals import attribution, resiliency
+from bot.signals.state import Awake
 from bot.signals.walls import feed
+
+_FEATURES = int(Awake.FEATURES)
 
 
 @hot
@@ -35,13 +38,32 @@ def in_band(grid, tick):
 
 
 @hot
-def on_level(sig, side, tick, before, after, venue_ns, now_ns):
+def watched_now(sig):
+    """What `on_level` asks of every row, read once for the rows of a message, in which none of it changes.
+
+    (band_low, band_width, whole, walled): `whole` when every change within the band is told, not only
+    those that a trade may explain; `walled` when there is a wall.
+    """
+    grid = sig.grid
+    whole = sig.active & _FEATURES != 0
+    walled = grid.walls > 0
+    if whole or sig.attribution.count > 0:
+        return grid.band_low, grid.band_width, whole, walled
+    return np.int64(-1), np.int64(0), whole, walled
+
+
+@hot
+def on_level(sig, watched, side, tick, before, after, venue_ns, now_ns):
     """A level of `side` (BID or ASK) went from `before` to `after` lots. For every level row.
 
-    `sig`: the market's record, its flow still of the commit before this message.
-    `venue_ns`: corrected venue time of the message, for trades and book alike.
+    `sig`: the market's record, its flow still of the commit before this message; `watched`: by
+    `watched_now`. `venue_ns`: corrected venue time of the message, for trades and book alike.
     """
-    if in_band(sig.grid, tick) or feed.wall_at(sig.grid, side, tick):
+    low, width, whole, walled = watched
+    within = np.uint64(tick - low) <= np.uint64(width)
+    if (within and (whole or attribution.may_wait(sig.attribution, tick))) or (
+        walled and feed.wall_at(sig.grid, side, tick)
+    ):
         _on_level(sig, side, tick, before, after, venue_ns, now_ns)
 
 
@@ -59,7 +81,7 @@ def on_print(sig, side, tick, lots, venue_ns, now_ns):
 @rare
 def _on_level(sig, side, tick, before, after, venue_ns, now_ns):
     executed = attribution.take_executed(sig.attribution, side, tick, venue_ns)
-    if in_band(sig.grid, tick):
+    if in_band(sig.grid, tick) and sig.active & _FEATURES != 0:
         resiliency.on_change(sig.known.resiliency, now_ns, side, tick, before, after, executed)
     if feed.wall_at(sig.grid, side, tick):
         feed.changed(sig, side, tick, after - before, executed, now_ns)

@@ -8,6 +8,7 @@ basis points of the mid, times nanoseconds.
 
 from __future__ import annotations
 
+from enum import IntFlag
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,16 @@ BAND_SECONDS = 600
 BUCKETS = 100  # price buckets a side in which walls are looked for
 WALL_WORDS = 16  # of the filter of walls, a bit a unit of price
 WALL_EVIDENCE = 6  # kinds of evidence with a learned weight
+
+
+class Awake(IntFlag):
+    """What runs in a market beside its book; bits of SIGNALS.active."""
+
+    NOTHING = 0  # as a recorder needs it
+    WALLS = 1  # the wall ledger, what trades explain of each change at a wall, the volatility it rests on
+    FEATURES = 2  # everything else that cards read; needs WALLS
+    ALL = 3
+
 
 BID_DEPTH, ASK_DEPTH, SPREAD = range(3)
 """Places in SIGNALS.bands."""
@@ -95,6 +106,7 @@ GRID = np.dtype(
         ("band_width", "<i8"),
         ("wall_shift", "<i8"),  # a unit of the filter has 2 to this power ticks
         ("wall_marks", "<u8", (2, WALL_WORDS)),  # a book side: bits of the units that a wall touches
+        ("hollow", "<i8", (2,)),  # a book side: 1 hardly anything lies between the touch and a wall
         ("wall_cuts", "<i8"),  # 1: something was cancelled far away in this message
         ("wall_wins", "<f8", (2,)),  # a book side: tested walls that held, and all tested
         ("wall_trials", "<f8", (2,)),
@@ -127,8 +139,8 @@ WALL = np.dtype(
         ("executed", "<f8"),  # lots traded at it since birth
         ("grown", "<f8"),  # lots added before the first execution
         ("added", "<f8"),  # lots added after it
-        ("cancelled", "<f8"),
-        ("cancelled_near", "<f8"),
+        ("cancelled", "<f8"),  # lots cancelled and not put back
+        ("cancelled_near", "<f8"),  # of these, while the price was near
         ("unplaced", "<f8"),  # lots cancelled far away in this message, so far
         ("cut", "<f8"),  # lots cancelled lately, which a late trade may explain
         ("cut_ns", "<i8"),
@@ -231,7 +243,7 @@ HISTORIES = (WINDOWS + MODES) * C + MODES + 1
 
 SIGNALS = np.dtype(
     [
-        ("active", "<i8"),  # 0: only the book is kept, as a recorder needs it; its cards sleep
+        ("active", "<i8"),  # Awake
         ("next_grid_ns", "<i8"),  # at or after it `on_grid` is due; 0 before the first row
         ("flow", FLOW),
         ("grid", GRID),
@@ -290,7 +302,7 @@ def new_signals(markets: int, listings: np.ndarray | None = None) -> Signals:
     rows = np.zeros(markets, SIGNALS)
     rows["known"] = new_known(markets)
     rows["listing"] = listings
-    rows["active"] = 1
+    rows["active"] = Awake.ALL
     rows["grid"]["volatility_unit"] = 1.0
     rows["grid"]["next_wall"] = 1
     rows["grid"]["band_low"] = -1

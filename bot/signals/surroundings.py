@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from bot.core.enums import Cascade
 from bot.core.jit import rare
 from bot.signals import impact, resiliency
-from bot.signals.derivatives.liquidations import Cascade
 from bot.signals.grid import horizon_sigma_bps
 from bot.signals.learning.experts import chance, voice
 from bot.signals.registry import CARD_COUNT, CATEGORY_NAMES, CATEGORY_OF

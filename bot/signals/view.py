@@ -4,66 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from bot.core.enums import Agreement, Mode, Side, Trust
-from bot.core.jit import njit
-from bot.core.messages import CardView, Composite, MarketView, WallView
-from bot.market.book import ASK, BID, Books
-from bot.signals import features
-from bot.signals.grid import horizon_move_bps, horizon_sigma_bps, mid_extremes, sigma_1s_bps
-from bot.signals.raw import trade_imbalance
+from bot.core.enums import Agreement, Cascade, Mode, Side, Trust, WallEnd
+from bot.core.messages import CardView, Composite, EndedWall, MarketView, WallView, Zone
+from bot.core.units import NS_PER_S
+from bot.market.book import Books
+from bot.signals.figures import COUNT, figures
 from bot.signals.registry import card_names
-from bot.signals.rolling import median_of
-from bot.signals.state import ALIGNMENT, SPREAD, WALL, WALLS, Signals
-from bot.signals.walls.candidates import lots_between
+from bot.signals.state import WALL, Signals
+from bot.signals.zones.state import Kind
 
-FAST_S = 30
+ENDED_NS = 300 * NS_PER_S
+"""How long a view speaks of a wall that ended."""
 _NAMES = card_names()
 _CANDIDATE = 0
 _AGREEMENTS = {int(a): a for a in Agreement}
-_FIGURES = 26
-_ID, _SIDE, _NEAR, _FAR, _STAGE, _PEAK, _EXECUTED, _BORN, _GENUINENESS = (
-    (WALL.names or ()).index(name)
-    for name in ("id", "side", "near", "far", "stage", "peak", "executed", "born_ns", "genuineness")
+_CASCADES = {int(c): c for c in Cascade}
+_TRAP = int(Kind.TRAP)
+_ENDED_FIELDS = ["id", "side", "label", "ended_ns", "executed", "cancelled"]
+
+
+def _places(dtype: np.dtype, *names: str) -> tuple[int, ...]:
+    """Where fields stand in a row that was made a tuple."""
+    return tuple((dtype.names or ()).index(name) for name in names)
+
+
+_ID, _SIDE, _NEAR, _FAR, _STAGE, _PEAK, _EXECUTED, _BORN, _GENUINENESS, _LAYERING, _CANCELLED, _TOUCHES = (
+    _places(
+        WALL,
+        *("id", "side", "near", "far", "stage", "peak", "executed", "born_ns", "genuineness"),
+        *("layering", "cancelled", "touches"),
+    )
 )
-
-
-@njit
-def _figures(sig, books, heads, market, mode, now_ns):
-    """The numbers of a view in one call, and what each wall displays: (26 + WALLS,) float64."""
-    out = np.empty(_FIGURES + WALLS)
-    mid = features.mid_of(books, market)
-    grid, head = sig.grid, heads[market]
-    reach = 10.0 * grid.volatility_unit
-    out[0] = mid
-    out[1] = features.weighted_mid(books, market)
-    out[2] = features.spread_bps(books, market)
-    out[3] = median_of(sig.bands[SPREAD])
-    out[4] = features.band_depth(books, market, BID, reach)
-    out[5] = features.band_depth(books, market, ASK, reach)
-    out[6] = trade_imbalance(sig.flow, head.trade_ns, 0, now_ns)
-    out[7] = trade_imbalance(sig.flow, head.trade_ns, 1, now_ns)
-    out[8], out[9] = mid_extremes(sig.mids, grid.second, FAST_S)
-    out[10] = sigma_1s_bps(grid)
-    out[11] = horizon_sigma_bps(grid, mode)
-    out[12] = horizon_move_bps(grid, mode)
-    out[13] = features.best_tick(books, market, BID)
-    out[14] = features.best_tick(books, market, ASK)
-    out[15] = features.best_lots(books, market, BID)
-    out[16] = features.best_lots(books, market, ASK)
-    out[17] = grid.thin
-    out[18] = grid.thin_ratio
-    out[19] = grid.volatility_unit
-    out[20] = sig.fast[0]
-    out[21] = sig.fast[1]
-    out[22] = sig.verdicts[mode, ALIGNMENT]
-    out[23] = head.mark / head.tick_size
-    out[24] = head.funding_rate
-    out[25] = grid.walls
-    for i in range(grid.walls):
-        wall = sig.walls[i]
-        low, high = min(wall.near, wall.far), max(wall.near, wall.far)
-        out[_FIGURES + i] = lots_between(books, market, BID if wall.side > 0 else ASK, low, high)
-    return out
 
 
 def market_view(
@@ -75,9 +46,10 @@ def market_view(
     now_ns: int,
     symbol: str,
     trust: Trust,
+    thin_3s: tuple[float, float] = (float("nan"), float("nan")),
 ) -> MarketView:
-    """The view of a market with a usable book, for one mode."""
-    f = _figures(sig.rows[market], books, heads, market, mode.place, now_ns).tolist()
+    """The view of a market with a usable book, for one mode; `thin_3s` is what the engine sampled."""
+    f = figures(sig.rows, books, heads, market, mode.place, now_ns).tolist()
     mid, sigma_1s = f[0], f[10]
     return MarketView(
         symbol=symbol,
@@ -115,12 +87,27 @@ def market_view(
         funding_ns=int(heads["funding_ns"][market]),
         composite=composite_view(sig, market, mode),
         cards=card_views(sig, market, mode),
-        walls=_wall_views(sig, market, now_ns, mid, f[_FIGURES : _FIGURES + int(f[25])]),
+        walls=_wall_views(sig, market, now_ns, mid, f[COUNT : COUNT + int(f[25])]),
+        ended=_ended_walls(sig, market, now_ns),
+        zones=_zones(sig, market),
+        vacuum=int(f[26]),
+        cascade=_CASCADES[int(f[27])],
+        cascade_side=int(f[28]),
+        vpin_rank=f[29],
+        absorption=f[30],
+        momentum=f[31],
+        sigma_60s_bps=f[32],
+        mid_average=f[33],
+        thin_low_3s=thin_3s[0],
+        thin_high_3s=thin_3s[1],
+        last_price=int(heads["trade_price"][market]),
+        last_ns=int(heads["trade_ns"][market]),
     )
 
 
 def composite_view(sig: Signals, market: int, mode: Mode) -> Composite:
-    score, _, confidence, _, _, state, direction, fresh, _, _ = sig.composites[market, mode.place].tolist()
+    row = sig.composites[market, mode.place].tolist()
+    score, _, confidence, _, _, state, direction, fresh, decelerating, exhausted = row
     probability, awake, _ = sig.verdicts[market, mode.place].tolist()
     return Composite(
         bias=0.0 if score != score else score,
@@ -130,6 +117,8 @@ def composite_view(sig: Signals, market: int, mode: Mode) -> Composite:
         direction=int(direction),
         fresh=bool(fresh),
         awake=0 if awake != awake else int(awake),
+        decelerating=bool(decelerating),
+        exhausted=bool(exhausted),
     )
 
 
@@ -137,6 +126,7 @@ def card_views(sig: Signals, market: int, mode: Mode) -> tuple[CardView, ...]:
     """The awake cards, in the order of the registry."""
     rows = sig.cards[market, :, mode.place].tolist()
     windows = sig.scores[market].tolist()
+    weights = sig.learning.rows["weights"][market, mode.place].tolist()
     return tuple(
         CardView(
             name=name,
@@ -147,8 +137,11 @@ def card_views(sig: Signals, market: int, mode: Mode) -> tuple[CardView, ...]:
             direction=int(row[6]),
             fresh=bool(row[7]),
             windows=(scores[0], scores[1], scores[2]),
+            decelerating=bool(row[8]),
+            exhausted=bool(row[9]),
+            weight=weight,
         )
-        for name, row, scores in zip(_NAMES, rows, windows, strict=True)
+        for name, row, scores, weight in zip(_NAMES, rows, windows, weights[:-1], strict=True)
         if row[0] == row[0]
     )
 
@@ -169,7 +162,38 @@ def _wall_views(
             distance_bps=1e4 * wall[_SIDE] * (mid - wall[_NEAR]) / mid,
             age_ns=now_ns - wall[_BORN],
             genuineness=wall[_GENUINENESS],
+            layering=wall[_LAYERING],
+            cancelled=wall[_CANCELLED],
+            touches=wall[_TOUCHES],
         )
         for wall, lots in zip(sig.walls[market, : len(displayed)].tolist(), displayed, strict=True)
         if wall[_STAGE] != _CANDIDATE
     )
+
+
+def _ended_walls(sig: Signals, market: int, now_ns: int) -> tuple[EndedWall, ...]:
+    """Walls that ended within ENDED_NS, in the order of their end."""
+    rows = sig.rows["ended"][market]
+    found = rows[(rows["id"] > 0) & (rows["ended_ns"] > now_ns - ENDED_NS)][_ENDED_FIELDS].tolist()
+    return tuple(
+        EndedWall(id_, Side(side), WallEnd(label), ended_ns, executed, cancelled)
+        for id_, side, label, ended_ns, executed, cancelled in sorted(found, key=lambda row: (row[3], row[0]))
+    )
+
+
+_ZONE_FIELDS = ["id", "side", "low", "high", "distance_bps", "hold", "genuineness", "kind"]
+_ZONE_FIELDS += ["holds", "breaks", "pulls"]
+
+
+def _zones(sig: Signals, market: int) -> tuple[Zone, ...]:
+    """Zones spoken of (the best three of a side, and traps) and zones that were broken before."""
+    count = int(sig.zones.markets[market]["zones"])
+    rows = sig.zones.zones[market, :count]
+    rows = rows[(rows["spoken"] != 0) | (rows["breaks"] > 0)]
+    zones = [
+        Zone(id_, Side(side), low, high, distance, hold, genuineness, kind == _TRAP, holds, breaks, pulls)
+        for id_, side, low, high, distance, hold, genuineness, kind, holds, breaks, pulls in (
+            rows[_ZONE_FIELDS].tolist()
+        )
+    ]
+    return tuple(sorted(zones, key=lambda zone: (zone.distance_bps, zone.id)))

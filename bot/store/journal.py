@@ -100,13 +100,15 @@ class StoreJournal:
             ),
         )
 
-    def denied(self, denied: Denied) -> None:
+    def denied(self, denied: Denied) -> bool:
+        """True for the first of a streak."""
         count = self._refusals.add(denied)
         self.tally.denied(denied, count)
         if self._listener is not None:
             self._listener.denied(denied, count)
         if count == 1:
             self._hold()
+        return count == 1
 
     def order(self, order: Order) -> None:
         self._add(
@@ -192,6 +194,17 @@ class StoreJournal:
         self._add("transitions", (self._run, now_ns, machine, subject, old, new, encode(detail)))
         if self._listener is not None:
             self._listener.transition(now_ns, machine, subject, old, new, detail)
+
+    def outcome(self, row: Mapping[str, Any]) -> None:
+        """What the price did after a decision."""
+        self._add("outcomes", self._row("outcomes", {**row, "path": encode(row["path"])}))
+
+    def shadow(self, row: Mapping[str, Any]) -> None:
+        """A closed shadow of a trade."""
+        self._add("shadows", self._row("shadows", row))
+
+    def _row(self, table: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (self._run, *(row[name] for name in list(_COLUMNS[table])[1:]))
 
     def equity(self, now_ns: int, coin: str, wallet_e8: int, equity_e8: int) -> None:
         self._add("equity", (self._run, now_ns, coin, wallet_e8, equity_e8))
@@ -377,9 +390,16 @@ _INSERTS = {
     "audit": _insert("audit", schema.AUDIT),
     "weights": _insert("weights", schema.WEIGHTS),
     "inbox": _insert("inbox", schema.INBOX),
+    "outcomes": _insert("outcomes", schema.OUTCOMES),
+    "shadows": _insert("shadows", schema.SHADOWS),
 }
-_COLUMNS = {"walls": schema.WALLS, "zones": schema.ZONES}
-_TRACKED = {name: _insert(name, columns, "INSERT OR REPLACE") for name, columns in _COLUMNS.items()}
+_COLUMNS = {
+    "walls": schema.WALLS,
+    "zones": schema.ZONES,
+    "outcomes": schema.OUTCOMES,
+    "shadows": schema.SHADOWS,
+}
+_TRACKED = {name: _insert(name, _COLUMNS[name], "INSERT OR REPLACE") for name in ("walls", "zones")}
 _PUT_LEARNED = _insert("learned", schema.LEARNED) + (
     " ON CONFLICT (name) DO UPDATE SET run = excluded.run, now_ns = excluded.now_ns,"
     " detail = excluded.detail, data = excluded.data WHERE excluded.now_ns >= learned.now_ns"

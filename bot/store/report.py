@@ -14,7 +14,9 @@ from math import sqrt
 from typing import Any
 
 from bot.store.database import Database
+from bot.store.prices import priced_trades
 from bot.store.selection import chosen_runs
+from bot.store.shadow_report import Added, what_was_added
 
 WILSON_Z = 1.96
 
@@ -63,7 +65,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`trades` holds the rows of all trades of the runs, oldest first, as the database keeps them."""
+    """`trades` holds the rows of all trades of the runs, oldest first, with decimal prices."""
 
     session: str
     runs: tuple[int, ...]
@@ -83,6 +85,7 @@ class Report:
     unfilled: int  # entries that ended without a fill
     still_open: int
     unprotected_max_ns: int
+    added: tuple[Added, ...]  # what each strategy earned beyond its shadows
     trades: tuple[Mapping[str, Any], ...]
 
     @property
@@ -142,7 +145,8 @@ def build_report(database: Database, run: int | None = None) -> Report:
         unfilled=sum(trade["stage"] == "closed" and not trade["filled_lots"] for trade in trades),
         still_open=sum(trade["stage"] != "closed" for trade in trades),
         unprotected_max_ns=max((trade["unprotected_max_ns"] or 0 for trade in trades), default=0),
-        trades=tuple(trades),
+        added=what_was_added(database, ids),
+        trades=tuple(priced_trades(database, trades)),
     )
 
 

@@ -224,6 +224,45 @@ WEIGHTS: Columns = {
     "after": float,
     "reason": str,
 }
+OUTCOMES: Columns = {
+    "run": int,
+    "id": str,  # the intent
+    "what": str,  # entered: from the decision; left: from the end of the trade; refused
+    "symbol": str,
+    "market": int,
+    "strategy": str,
+    "mode": str,
+    "side": int,
+    "reason": str,  # of the end or the refusal
+    "from_ns": int,
+    "mid": float,  # ticks
+    "horizon_s": int,
+    "best_bps": float,  # towards the side, over the horizon
+    "worst_bps": float,
+    "first": str,  # target or stop, whichever came first; empty: neither
+    "path": str,  # seconds → move towards the side, bps
+}
+SHADOWS: Columns = {
+    "run": int,
+    "trade_id": str,
+    "symbol": str,
+    "strategy": str,
+    "mode": str,
+    "explore": int,
+    "side": int,
+    "same": int,  # 1: the side of the trade
+    "momentum": int,  # sign of the move before the decision
+    "entry_ns": int,
+    "exit_ns": int,
+    "lots": int,
+    "value_e8": int,  # at its entry, settle coin
+    "entry_price": float,  # ticks
+    "exit_price": float,
+    "reason": str,
+    "gross_bps": float,
+    "fees_bps": float,
+    "net_bps": float,
+}
 LEARNED: Columns = {"name": str, "run": int, "now_ns": int, "detail": str, "data": bytes}
 
 INBOX: Columns = {"run": int, "seq": int, "recv_ns": int, "kind": str, "body": str}
@@ -261,11 +300,23 @@ def _what_signals_leave(tables: Tables) -> None:
     tables.table("transitions").create_index(["machine", "subject"])
 
 
+def _what_decisions_leave(tables: Tables) -> None:
+    tables.create_table("outcomes", OUTCOMES)
+    tables.create_table("shadows", SHADOWS)
+    tables.table("outcomes").create_index(["id"])
+    tables.table("shadows").create_index(["trade_id"])
+
+
 def _what_a_live_account_says(tables: Tables) -> None:
     tables.create_table("inbox", INBOX, pk=("run", "seq"))
 
 
-MIGRATIONS: tuple[Callable[[Tables], None], ...] = (_first, _what_signals_leave, _what_a_live_account_says)
+MIGRATIONS: tuple[Callable[[Tables], None], ...] = (
+    _first,
+    _what_signals_leave,
+    _what_decisions_leave,
+    _what_a_live_account_says,
+)
 VERSION = len(MIGRATIONS)
 
 

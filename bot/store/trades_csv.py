@@ -1,4 +1,4 @@
-"""Trades as CSV: money as exact decimals, times in ns, prices in ticks as the database has them."""
+"""Trades of a report as CSV: money and prices as exact decimals, times in ns."""
 
 from __future__ import annotations
 

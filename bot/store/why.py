@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from bot.core.errors import BadInput
 from bot.store.database import Database
 from bot.store.encoding import decode
+from bot.store.prices import TRADE_PRICES, price, priced, tick_of, ticks_of_run
 
 _IDS = (
     ("intents", "id", "id"),
@@ -15,7 +17,7 @@ _IDS = (
     ("trades", "id", "id"),
     ("orders", "client_id", "intent_id"),
 )
-_JSON = ("figures", "header", "summary")
+_JSON = ("figures", "header", "summary", "path")
 MOST_NAMED = 5
 
 
@@ -23,15 +25,16 @@ def explain(database: Database, identity: str) -> dict[str, Any]:
     """Everything stored about the intent, refusal, trade or order whose id begins with `identity`.
 
     The latest run that knows it counts. Keys: id, run, intent, denial, plan,
-    readings, trade, orders (each with its reports), fills; None or empty when
-    there is none. Raises BadInput when nothing or more than one thing matches.
+    readings, trade, orders (each with its reports), fills, outcomes (what the
+    price did afterwards), shadows; None or empty when there is none. Prices are
+    decimal strings. Raises BadInput when nothing or more than one thing matches.
     """
     root = _root(database, identity)
     run = _latest_run(database, root)
     orders = _rows(database, "orders", "intent_id", root, run)
     for order in orders:
         order["reports"] = _rows(database, "reports", "client_id", order["client_id"], run)
-    return {
+    chain = {
         "id": root,
         "run": run,
         "intent": _one(_rows(database, "intents", "id", root, run)),
@@ -41,7 +44,56 @@ def explain(database: Database, identity: str) -> dict[str, Any]:
         "trade": _one(_rows(database, "trades", "id", root, None)),
         "orders": orders,
         "fills": _rows(database, "fills", "trade_id", root, run),
+        "outcomes": _rows(database, "outcomes", "id", root, run),
+        "shadows": _rows(database, "shadows", "trade_id", root, run),
     }
+    return _in_prices(chain, ticks_of_run(database, run))
+
+
+_PRICES = {
+    "intent": ("limit_ticks", "invalidation_ticks"),
+    "plan": ("stop_ticks",),
+    "trade": TRADE_PRICES,
+    "orders": ("price", "trigger_price"),
+    "reports": ("price",),
+    "fills": ("price",),
+    "outcomes": ("mid",),
+    "shadows": ("entry_price", "exit_price"),
+}
+_PRICE_FIGURES = ("mid",)
+
+
+def _in_prices(chain: dict[str, Any], ticks: dict[str, Decimal]) -> dict[str, Any]:
+    known = [part for part in (chain["intent"], chain["denial"], chain["trade"], *chain["orders"]) if part]
+    tick = next((found for part in known if (found := tick_of(part, ticks)) is not None), None)
+
+    def with_prices(row: Any, part: str) -> Any:
+        if row is None:
+            return None
+        made = priced(row, _PRICES.get(part, ()), tick)
+        if "reports" in made:
+            made["reports"] = [with_prices(report, "reports") for report in made["reports"]]
+        if "figures" in made:
+            made["figures"] = _figures_in_prices(made["figures"], tick)
+        return made
+
+    return {
+        part: [with_prices(row, part) for row in value]
+        if isinstance(value, list)
+        else with_prices(value, part)
+        if isinstance(value, dict)
+        else value
+        for part, value in chain.items()
+    }
+
+
+def _figures_in_prices(figures: dict[str, Any], tick: Decimal | None) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        name: price(value, tick) if name in _PRICE_FIGURES else value for name, value in figures.items()
+    }
+    if "targets" in made:
+        made["targets"] = [[price(ticks, tick), share] for ticks, share in made["targets"]]
+    return made
 
 
 def _root(database: Database, identity: str) -> str:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from bot.signals.zones.state import Grade, Kind, Source, Zones
 
-_SIGNS = ("kind", "grade", "rank", "touch", "touches", "holds", "breaks", "pulls", "spoken")
+_SIGNS = ["kind", "grade", "rank", "touch", "touches", "holds", "breaks", "pulls", "spoken"]
+_LOOKED_AT = ["id", *_SIGNS]
+_SPOKEN = _LOOKED_AT.index("spoken")
 _COLUMNS = {"low": "low_ticks", "high": "high_ticks", "centre": "centre_ticks", "lots": "wall_lots"}
-_PLAIN = (
+_PLAIN = [
     "id", "side", "rank", "low", "high", "centre", "born_ns", "hold", "bias", "mass", "presence",
     "touches", "holds", "breaks", "pulls", "walls", "lots", "genuineness",
-)  # fmt: skip
+]  # fmt: skip
+_PLAIN_COLUMNS = [_COLUMNS.get(name, name) for name in _PLAIN]
+_WORDS = ["kind", "grade", "sources"]
+_DETAIL = ("low_ticks", "high_ticks", "hold", "bias", "touches", "holds")
 
 
 class ZoneJournal(Protocol):
@@ -26,7 +32,7 @@ class ZoneJournal(Protocol):
 
 
 class _Known(NamedTuple):
-    signs: list[int]
+    signs: tuple[int, ...]  # as of _LOOKED_AT
     name: str
     row: dict[str, Any]
 
@@ -40,61 +46,58 @@ class ZoneLedger:
     def __init__(self, journal: ZoneJournal, markets: Sequence[str]) -> None:
         self._journal = journal
         self._markets = tuple(markets)
-        self._known: dict[tuple[int, int], _Known] = {}
-        self._signs: np.ndarray | None = None  # of the last look, to pass over markets where nothing changed
+        self._known: list[dict[int, _Known]] = [{} for _ in markets]  # a market: by the zone's id
+        # of the last look, to pass over markets where nothing changed
+        self._signs: list[list[tuple[int, ...]]] = [[] for _ in markets]
 
     def look(self, now_ns: int, zones: Zones) -> None:
-        signs = _signs(zones)
-        changed = np.ones(len(self._markets), bool)
-        if self._signs is not None:
-            changed = (signs != self._signs).any(axis=(0, 2))
-        self._signs = signs
-        for (market,) in np.argwhere(changed).tolist():
-            self._look_at_market(now_ns, market, zones, signs[:, market])
+        for market, count in enumerate(zones.markets["zones"].tolist()):
+            rows = zones.zones[market, :count]
+            signs = rows[_LOOKED_AT].tolist()
+            if signs != self._signs[market]:
+                self._signs[market] = signs
+                self._look_at_market(now_ns, market, rows, signs)
 
-    def _look_at_market(self, now_ns: int, market: int, zones: Zones, signs: np.ndarray) -> None:
-        seen = set()
-        count = int(zones.markets["zones"][market])
-        for place, (zone, *now) in enumerate(signs[:, :count].T.tolist()):
-            key = (market, zone)
-            seen.add(key)
-            known = self._known.get(key)
-            row = zones.zones[market, place]
-            if now != (known.signs if known else None) and (known or row["spoken"]):
-                self._note(now_ns, key, now, row)
-        for key in sorted(key for key in self._known if key[0] == market and key not in seen):
-            gone = self._known.pop(key)
+    def _look_at_market(
+        self, now_ns: int, market: int, rows: np.ndarray, signs: list[tuple[int, ...]]
+    ) -> None:
+        known = self._known[market]
+        for place, now in enumerate(signs):
+            before = known.get(now[0])
+            if now[_SPOKEN] if before is None else now != before.signs:
+                known[now[0]] = self._note(now_ns, market, now, rows[place], before)
+        for zone in sorted(known.keys() - {now[0] for now in signs}):
+            gone = known.pop(zone)
             self._journal.zone({**gone.row, "rank": 0, "gone_ns": now_ns})
-            self._step(now_ns, key, gone.name, "", gone.row)
+            self._step(now_ns, market, gone.name, "", gone.row)
 
-    def _note(self, now_ns: int, key: tuple[int, int], signs: list[int], zone: np.void) -> None:
-        name = f"{Kind(int(zone['kind'])).name.lower()} {Grade(int(zone['grade'])).name}"
-        kind, grade = name.split()
+    def _note(
+        self, now_ns: int, market: int, signs: tuple[int, ...], zone: np.void, before: _Known | None
+    ) -> _Known:
+        kind, grade, sources = _in_words(*zone[_WORDS].item())
         row = {
-            **{_COLUMNS.get(plain, plain): zone[plain].item() for plain in _PLAIN},
-            "market": self._markets[key[0]],
+            **dict(zip(_PLAIN_COLUMNS, zone[_PLAIN].item(), strict=True)),
+            "market": self._markets[market],
             "kind": kind,
             "grade": grade,
-            "sources": _sources(int(zone["sources"])),
+            "sources": sources,
             "changed_ns": now_ns,
         }
-        before = self._known[key].name if key in self._known else ""
-        self._known[key] = _Known(signs, name, row)
+        known = _Known(signs, f"{kind} {grade}", row)
         self._journal.zone(row)
-        if name != before:
-            self._step(now_ns, key, before, name, row)
+        old = "" if before is None else before.name
+        if known.name != old:
+            self._step(now_ns, market, old, known.name, row)
+        return known
 
-    def _step(self, now_ns: int, key: tuple[int, int], old: str, new: str, row: Mapping[str, Any]) -> None:
-        detail = {name: row[name] for name in ("low_ticks", "high_ticks", "hold", "bias", "touches", "holds")}
-        self._journal.transition(now_ns, "zone", f"{self._markets[key[0]]} {key[1]}", old, new, detail)
-
-
-def _signs(zones: Zones) -> np.ndarray:
-    """(fields, M, N): the ids and what makes a change; 0 beyond the zones in use."""
-    used = np.arange(zones.zones.shape[1]) < zones.markets["zones"][:, None]
-    return np.stack([np.where(used, zones.zones[name], 0) for name in ("id", *_SIGNS)])
+    def _step(self, now_ns: int, market: int, old: str, new: str, row: Mapping[str, Any]) -> None:
+        subject = f"{self._markets[market]} {row['id']}"
+        detail = {name: row[name] for name in _DETAIL}
+        self._journal.transition(now_ns, "zone", subject, old, new, detail)
 
 
-def _sources(flags: int) -> str:
-    """`wall, volume`."""
-    return ", ".join(source.name.lower() for source in Source if flags & source and source.name)
+@cache
+def _in_words(kind: int, grade: int, flags: int) -> tuple[str, str, str]:
+    """`support`, `A`, `wall, volume`."""
+    sources = ", ".join(source.name.lower() for source in Source if flags & source and source.name)
+    return Kind(kind).name.lower(), Grade(grade).name, sources

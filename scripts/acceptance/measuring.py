@@ -14,13 +14,14 @@ from scripts.acceptance.cascades import CASCADES
 from scripts.acceptance.faults import FAULTS
 from scripts.acceptance.runs import Check, Measure, play
 from scripts.acceptance.scores import NO_EDGE, WITH_EDGE
+from scripts.acceptance.strategies import STRATEGIES
 from scripts.acceptance.table import Row
 from scripts.acceptance.thin import THIN_SIDES
 from scripts.acceptance.trading import TRADING
 from scripts.acceptance.venues import LAGS
 from scripts.acceptance.walls import WALLS
 
-CHECKS = (WALLS, THIN_SIDES, LAGS, CASCADES, NO_EDGE, TRADING, WITH_EDGE, BOOK, FAULTS)
+CHECKS = (WALLS, THIN_SIDES, LAGS, CASCADES, NO_EDGE, TRADING, STRATEGIES, WITH_EDGE, BOOK, FAULTS)
 
 
 def timed(measure: Measure, scenario: str, seed: int, seconds: float) -> tuple[Any, float]:

@@ -42,8 +42,7 @@ def _required(scenario: str, found: Sequence[Found]) -> list[Row]:
     figures = reduce(add, (tally for tally, _ in found)).figures()
     runs = [tally.figures() for tally, _ in found]
     whole, each = _judged(found)
-    lift = whole.genuine_share_passed - whole.genuine_share_decided
-    shares = f"{whole.genuine_share_decided:.2f} -> {whole.genuine_share_passed:.2f}"
+    shares = f"{whole.genuine_share_verdict:.2f} -> {whole.genuine_share_verdict_passed:.2f}"
 
     def spread(of: Callable[[Judgement], float], count: int) -> str:
         return over_seeds([of(one) for one in each], f"{count} walls")
@@ -72,23 +71,24 @@ def _required(scenario: str, found: Sequence[Found]) -> list[Row]:
         ),
         at_least(
             scenario,
-            "AUC of g after 2 s near, walls that still stand: the decision",
-            whole.auc_at_decision,
+            "AUC of g after 2 s near, or at its end where a wall ended before",
+            whole.auc_verdict,
             AT_DECISION[scenario],
-            spread(lambda j: j.auc_at_decision, whole.decided),
+            spread(lambda j: j.auc_verdict, whole.judged),
         ),
         at_least(
             scenario,
-            "lift of the genuine share by g >= 0.65 after 2 s near",
-            lift,
+            "lift of the genuine share by g >= 0.65, then",
+            whole.genuine_share_verdict_passed - whole.genuine_share_verdict,
             LIFT,
-            over_seeds([j.genuine_share_passed - j.genuine_share_decided for j in each], shares),
+            over_seeds([j.genuine_share_verdict_passed - j.genuine_share_verdict for j in each], shares),
         ),
         told(
             scenario,
-            "the same two, with walls that ended before 2 s near as they ended (hindsight)",
-            whole.auc_verdict,
-            f"{whole.genuine_share_verdict:.2f} -> {whole.genuine_share_verdict_passed:.2f}",
+            "AUC of g after 2 s near, only walls that still stand: who decides then knows no more",
+            whole.auc_at_decision,
+            spread(lambda j: j.auc_at_decision, whole.decided)
+            + f"; genuine {whole.genuine_share_decided:.2f} -> {whole.genuine_share_passed:.2f}",
         ),
         at_least(
             scenario,

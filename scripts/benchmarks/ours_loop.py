@@ -24,6 +24,7 @@ from bot.execution.matching import new_matching
 from bot.execution.venue_state import Knob, Slot, enqueue
 from bot.market.book import ASK, BID, best_tick, grow, top_sums
 from bot.market.events import Kind
+from bot.signals.state import Awake
 from scripts.benchmarks.inputs import instrument
 from scripts.benchmarks.stream import FASTEST_NS, Framer
 
@@ -64,6 +65,8 @@ TRADER = np.dtype(
     align=True,
 )
 IDLE, SENT, LIVE, CANCELING = range(4)
+
+AWAKE = {"nothing": Awake.NOTHING, "walls": Awake.WALLS, "all": Awake.ALL}
 
 LOT = 0.001  # the peer measures flow in coins
 
@@ -202,16 +205,15 @@ def run(st, rows, start, w, bids, asks):
     return i
 
 
-def replay(rows: np.ndarray, *, signals: bool = False) -> tuple[float, np.void]:
+def replay(rows: np.ndarray, awake: Awake = Awake.NOTHING) -> tuple[float, np.void]:
     """Seconds of the replay, growing of the ladder included, and what the trader holds after it.
 
-    `signals`: awake as in the bot: walls, attribution of every change, the grid of the cards, streaming
-    features. The peer has no counterpart.
+    `awake`: which signals run beside the book. The peer has no counterpart.
     """
     mine = instrument()
     venue = new_matching(1, (mine,), report_latency_ns=REPORT_LATENCY_NS)
     state = new_state((mine,), mt=venue)
-    state.signals.rows["active"] = signals
+    state.signals.rows["active"] = awake
     trader, bids, asks = np.zeros(1, TRADER), np.zeros(4), np.zeros(4)
     start = time.perf_counter()
     at = 0
@@ -227,7 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--repeat", type=int, default=5, help="0: compile or load only")
-    parser.add_argument("--signals", action="store_true", help="with walls, attribution and features")
+    parser.add_argument("--awake", default="nothing", choices=AWAKE, help="signals beside the book")
     args = parser.parse_args()
     about = json.loads((args.folder / "stream.json").read_text())
     framer = Framer()
@@ -237,7 +239,7 @@ def main() -> None:
     result = {"rows": about["rows"], "events": rows.size, "compile_s": time.perf_counter() - start}
     seconds = []
     for _ in range(args.repeat):
-        took, trader = replay(rows, signals=args.signals)
+        took, trader = replay(rows, AWAKE[args.awake])
         seconds.append(took)
         result |= {name: trader[name].item() for name in ("orders", "cancels", "fills", "position")}
         result |= {"signals": trader["signals"].item(), "check": trader["check"].item()}

@@ -24,6 +24,9 @@ from scripts.benchmarks.results import ROOT, Line
 
 Run = Callable[[], dict[str, Any]]
 
+BESIDE_THE_BOOK = (("walls", "walls and attribution", 4.0), ("all", "every feature", None))
+"""What is awake in the further lines of the loop, in words, and the ratio wanted (None: to know)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -55,10 +58,10 @@ def in_turn(what: str, rounds: int, peer: Run, ours: Run) -> list[Round]:
     return done
 
 
-def ratio_line(what: str, rounds: Sequence[Round], wanted: float, *, aim: float | None = None) -> Line:
+def ratio_line(what: str, rounds: Sequence[Round], wanted: float | None, *, aim: float | None = None) -> Line:
     """Median, least and greatest ratio, and both sides' median rate in the same source rows.
 
-    `aim`: what is aimed at beyond the wanted.
+    `wanted` None: told, not judged. `aim`: what is aimed at beyond the wanted.
     """
     ratios = [r.ratio for r in rounds]
     rows = rounds[0].peer["rows"]
@@ -70,6 +73,8 @@ def ratio_line(what: str, rounds: Sequence[Round], wanted: float, *, aim: float 
         f"peer {peer:.3f} s = {rows / peer / 1e6:.1f} M rows/s, "
         f"ours {ours:.3f} s = {rows / ours / 1e6:.1f} M rows/s"
     )
+    if wanted is None:
+        return Line(what, figures, "", None)
     said = f"at least {wanted:g}" + (f", aimed at {aim:g}" if aim is not None else "")
     return Line(what, figures, said, median(ratios) >= wanted)
 
@@ -149,10 +154,10 @@ def measure(args: argparse.Namespace) -> tuple[list[Line], list[str]]:
         f"generated: {about['rows']:,} rows, {about['far_share']:.1%} of level changes far, "
         f"prices {high / low - 1:.1%} apart"
     )
-    signals = in_turn(
-        "loop with signals", args.rounds, bench.peer(hour, 3), bench.ours("ours_loop", hour, "--signals")
-    )
-    lines.insert(1, ratio_line("loop with walls and attribution, same hour", signals, 4))
+    for place, (awake, what, wanted) in enumerate(BESIDE_THE_BOOK):
+        ours = bench.ours("ours_loop", hour, "--awake", awake)
+        rounds = in_turn(f"loop with {what}", args.rounds, bench.peer(hour, 3), ours)
+        lines.insert(1 + place, ratio_line(f"loop with {what}, same hour", rounds, wanted))
     notes.append(f"peer's compiling, in every process: {median(r.peer['compile_s'] for r in loop):.1f} s")
     if args.day:
         day = inputs.generated(streams, 24)

@@ -17,22 +17,27 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One judged figure."""
+    """One figure; `passed` None where nothing is wanted of it."""
 
     what: str
     figures: str
     wanted: str
-    passed: bool
+    passed: bool | None
+
+    @property
+    def verdict(self) -> str:
+        return "told" if self.passed is None else "pass" if self.passed else "short"
 
     def __str__(self) -> str:
-        return f"{'PASS ' if self.passed else 'short'}  {self.what}: {self.figures} (wanted {self.wanted})"
+        wanted = f" (wanted {self.wanted})" if self.wanted else ""
+        return f"{self.verdict:5}  {self.what}: {self.figures}{wanted}"
 
 
 def write(
     section: str, lines: Sequence[Line], notes: Sequence[str], rounds: int, command: str, beside: str = ""
 ) -> None:
     """Replace the results between a section's markers; `beside`: whom it was measured beside."""
-    table = [f"| {'pass' if x.passed else 'short'} | {x.what} | {x.figures} | {x.wanted} |" for x in lines]
+    table = [f"| {x.verdict} | {x.what} | {x.figures} | {x.wanted} |" for x in lines]
     text = [
         f"`{command}`, {rounds} rounds, {datetime.now(UTC):%Y-%m-%d}, commit {commit()}.",
         f"{machine()}; numba {version('numba')}{', ' + beside if beside else ''}.",

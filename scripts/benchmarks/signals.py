@@ -32,6 +32,7 @@ from bot.signals.learning.rounds import begin, settle
 from bot.signals.readings import Readings
 from bot.signals.refits import refit_next
 from bot.signals.registry import CARD_COUNT, card_names
+from bot.signals.state import Awake
 from bot.signals.surroundings import renew_zones
 from bot.signals.walls import WallStage, scan
 from scripts.benchmarks import results
@@ -266,7 +267,7 @@ def one_round(ready: Prepared, last: State) -> tuple[Spent, dict[str, float]]:
     walls = scans_s(state, ready.seconds)
     bare = Spent()
     state = copy.deepcopy(ready.state)
-    state.signals.rows["active"] = 0
+    state.signals.rows["active"] = Awake.NOTHING
     play(state, ready.rows, nothing, bare)
     features = max(0.0, apart.advance - bare.advance - walls)
     parts = (bare.advance, features, walls, apart.cards, apart.zones, apart.learning)

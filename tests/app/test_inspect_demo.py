@@ -13,6 +13,7 @@ from bot.app.inspect import features_table, signal_lines
 from bot.market.events import Flag, Kind
 from bot.market.synthetic import SyntheticMarket
 from bot.market.tape import TapeHeader, TapeWriter
+from bot.signals import intensity
 from bot.signals.registry import card_names
 from tests.sessions import wired
 
@@ -136,18 +137,22 @@ def test_a_finer_grid_sums_to_a_coarser_one(tape: Path) -> None:
 def test_signal_lines_are_what_an_engine_reads_at_the_same_ticks(
     market: SyntheticMarket, rows: np.ndarray, tape: Path
 ) -> None:
-    read: list[tuple[int, np.ndarray, np.ndarray]] = []
+    read: list[tuple[int, np.ndarray, np.ndarray, list[float]]] = []
     engine = wired(market.instruments, trades=False).engine
-    engine._on_tick = lambda due_ns: read.append(
-        (due_ns, engine.state.signals.cards["score"].copy(), engine.state.signals.composites["score"].copy())
-    )
+
+    def note(due_ns: int) -> None:
+        sig = engine.state.signals
+        bursts = [float(intensity.burst(known["intensity"])) for known in sig.known]
+        read.append((due_ns, sig.cards["score"].copy(), sig.composites["score"].copy(), bursts))
+
+    engine._on_tick = note
     engine.feed(rows)
 
     lines = list(signal_lines(tape))
     assert len(lines) == 2 * len(read) == 8
     spoke = 0
     for n, line in enumerate(lines):
-        due_ns, scores, biases = read[n // 2]
+        due_ns, scores, biases, bursts = read[n // 2]
         m = n % 2
         assert (line["time_ns"], line["symbol"]) == (due_ns, market.instruments[m].key)
         assert line["trust"] == "trusted"
@@ -158,4 +163,8 @@ def test_signal_lines_are_what_an_engine_reads_at_the_same_ticks(
         np.testing.assert_array_equal(told, scores[m])
         np.testing.assert_array_equal([line[f"bias_{mode}"] for mode in ("scalp", "day", "swing")], biases[m])
         spoke += int(np.isfinite(scores[m]).any())
+        assert line["trading"]["burst"] == bursts[m] > 0.0
+        assert line["vacuum"] in (-1, 0, 1)
+        assert line["cascade"] == "quiet"
+        assert np.isnan(line["trading"]["branching_buys"])  # an hour is not over
     assert spoke, "at least one card speaks within the stretch"

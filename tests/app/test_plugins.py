@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import strategies
-from bot.app.plugins import load_strategies
+from bot.app.config import load
+from bot.app.plugins import load_strategies, users_folder
 from bot.core.errors import BadConfig
 from tests.trading import VIEW
 
@@ -92,7 +93,7 @@ def test_a_strategy_may_hold_dataclasses(tmp_path: Path) -> None:
 
 
 def test_a_file_that_failed_leaves_no_module_behind(tmp_path: Path) -> None:
-    write(tmp_path, "mine.py", "raise RuntimeError('x')\n")
+    write(tmp_path, "mine.py", "raise RuntimeError('x')\nSTRATEGY = 1\n")
     before = set(sys.modules)
 
     with pytest.raises(BadConfig, match="RuntimeError: x"):
@@ -111,12 +112,13 @@ def test_a_name_that_is_taken_is_an_error_naming_both_files(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x = 1\n", "expected STRATEGY"),
         ("STRATEGY = object()\n", "expected STRATEGY"),
+        ("STRATEGY: object = 1\n", "expected STRATEGY"),
+        (SOURCE.format(name=""), "STRATEGY.name to be a word"),
         (SOURCE.format(name="mine").replace("Mine()", "Mine"), "was the class Mine"),
         ("def broken(:\n", "SyntaxError"),
-        ("import no_such_module_at_all\n", "no_such_module_at_all"),
-        ("raise SystemExit(3)\n", "SystemExit"),
+        ("import no_such_module_at_all\nSTRATEGY = 1\n", "no_such_module_at_all"),
+        ("raise SystemExit(3)\nSTRATEGY = 1\n", "SystemExit"),
     ],
 )
 def test_a_file_without_a_usable_strategy_is_an_error_naming_it(
@@ -129,10 +131,41 @@ def test_a_file_without_a_usable_strategy_is_an_error_naming_it(
     assert str(path) in str(error.value)
 
 
-def test_files_that_begin_with_an_underscore_are_not_strategies(tmp_path: Path) -> None:
-    write(tmp_path, "_helper.py", "x = 1\n")
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("_private.py", "raise RuntimeError\nSTRATEGY = 1\n"),
+        ("helper.py", "raise RuntimeError('it ran')\n"),
+        ("inner.py", "def make():\n    STRATEGY = 1\n    raise RuntimeError('it ran')\n"),
+    ],
+)
+def test_a_file_that_is_no_strategy_is_not_run(file: str, text: str, tmp_path: Path) -> None:
+    write(tmp_path, file, text)
 
     assert list(load_strategies(("wall_fade",), tmp_path)) == ["wall_fade"]
+
+
+@pytest.mark.parametrize("helper", ["_levels.py", "levels.py"])
+def test_a_strategy_imports_a_helper_relatively_and_its_hash_follows_the_helper(
+    helper: str, tmp_path: Path
+) -> None:
+    module = helper.removesuffix(".py")
+    write(tmp_path, helper, "NAME = 'mine'\n")
+    text = SOURCE.format(name="").replace('name = ""', "name = NAME")
+    write(tmp_path, "mine.py", f"from .{module} import NAME\n{text}")
+    first = load_strategies(("mine",), tmp_path)["mine"]
+    write(tmp_path, helper, "NAME = 'nine'\n")
+    second = load_strategies(("nine",), tmp_path)["nine"]
+
+    assert first.source_hash != second.source_hash
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted((helper, "mine.py")), "no bytecode"
+
+
+def test_a_folder_that_was_named_must_be_there(tmp_path: Path) -> None:
+    missing = tmp_path / "none"
+    assert users_folder(load(overrides={"strategies.folder": str(tmp_path)}, environ={})) == tmp_path
+    with pytest.raises(BadConfig, match="expected a folder"):
+        users_folder(load(overrides={"strategies.folder": str(missing)}, environ={}))
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known() -> None:

@@ -45,6 +45,34 @@ def test_a_missing_recording(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("content", "venue", "says"),
+    [
+        (b"", "okx", "found none"),
+        (b"hello\n", "okx", "recording of cryptofeed"),
+        (b"hello\n", "kraken", "hyperliquid, was 'kraken'"),
+        (b"\x28\xb5\x2f\xfd hello", "okx", "cannot be read"),
+        (b"0 lopside {}\n", "okx", "recording of cryptofeed"),
+        (b'0 lopside {"venue":"okx","format":2}\n', "", "name it with --venue"),
+        (b'0 lopside {"venue":"okx"}\n5 public\n', "bybit", "expected recordings of bybit-linear, was okx"),
+    ],
+)
+def test_frames_of_another_kind(
+    folder: Path, capsys: pytest.CaptureFixture[str], content: bytes, venue: str, says: str
+) -> None:
+    path = written(folder / "frames", content)
+    line = complaint(capsys, 2, ["import", "frames", path, "--venue", venue, "-o", "out.tape"])
+    assert says in line
+    assert [p.name for p in folder.iterdir()] == ["frames"]
+
+
+def test_truncated_frames(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = truncated_gzip(folder)
+    line = complaint(capsys, 2, ["import", "frames", path, "--venue", "okx", "-o", "out.tape"])
+    assert "cut.gz" in line
+    assert not (folder / "out.tape").exists()
+
+
 def test_a_truncated_gzip(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = truncated_gzip(folder)
     line = complaint(capsys, 2, ["import", "binance-raw", path, "-o", "out.tape"])

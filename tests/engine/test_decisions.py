@@ -128,6 +128,8 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "trade": ({"id": "trade"},),
     "readings": (5, "ABCUSDT", "cause", {"bias": 0.5}),
     "equity": (5, "USDT", 1, 2),
+    "outcome": ({"id": "x"},),
+    "shadow": ({"trade_id": "x"},),
     "audit": (5, "what", {"k": 1}),
     "commit": (),
 }

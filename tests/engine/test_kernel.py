@@ -201,6 +201,26 @@ def test_prints_that_are_no_market_trades_are_counted_and_move_nothing() -> None
     assert (image(state.books, state.signals, state.matching), heads_but(state, *untouched)) == before
 
 
+def test_a_print_told_again_is_counted_and_moves_nothing() -> None:
+    def prints(*ids: int) -> np.ndarray:
+        stream = Stream()
+        for n, trade_id in enumerate(ids):
+            stream.put(0.2 + 0.001 * n, Kind.TRADE, side=1, price=100_010, value=2.0, ref=trade_id)
+        return stream.rows()
+
+    state = run(new_state(MARKETS, max_tick=WIDE), opened(0.0).rows())
+    run(state, prints(500, 502, 501))  # one venue's ids need not come in order
+    head = state.heads[0]
+    assert (head["trades"], head["duplicates"]) == (3, 0)
+    untouched = "duplicates", "recv", "exch"
+    before = image(state.books, state.signals, state.matching), heads_but(state, *untouched)
+    run(state, prints(501, 502, 500, 502))
+    assert head["duplicates"] == 4
+    assert (image(state.books, state.signals, state.matching), heads_but(state, *untouched)) == before
+    run(state, prints(0, 0, 503))  # 0: the venue tells no ids
+    assert (head["trades"], head["duplicates"]) == (6, 4)
+
+
 def test_a_gap_makes_one_book_untrusted_until_the_next_snapshot_is_whole() -> None:
     state = new_state(MARKETS, max_tick=WIDE)
     both = opened(0.0).book(0.0, BIDS, ASKS, market=1, snapshot=True)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bot.core.commands import Verb
-from bot.core.enums import Action, DenyReason, Entry, Mode, OrderRole, Side, Stage
+from bot.core.enums import Action, DenyReason, Entry, Mode, OrderRole, Side, Stage, Trust
 from bot.core.errors import KernelError
-from bot.core.messages import MarketView, TradeView
+from bot.core.messages import Intent, MarketView, TradeView
 from bot.engine.kernel import Ctl
 from bot.market.book import ASK, BID, best_tick, levels
 from bot.market.events import Kind
@@ -16,7 +16,6 @@ from bot.risk.gate import GateRules
 from bot.risk.limits import RiskLimits
 from bot.risk.manager import RiskManager
 from bot.risk.trades import ExitReason, TradeBook
-from strategies.wall_fade import STRATEGY as WALL_FADE
 from tests.engine.world import (
     ASKS,
     BIDS,
@@ -139,7 +138,7 @@ def test_a_strategy_that_raises_is_disabled_and_its_trade_keeps_its_stop() -> No
 
     assert world.engine.counts.disabled == {"scripted": "ZeroDivisionError: of the strategy"}
     assert world.audits("strategy_disabled")[0]["strategy"] == "scripted"
-    assert [seconds(now) for now in broken.managed] == [60.0]
+    assert [seconds(now) for now in broken.managed] == [pytest.approx(30.015)], "at the fill, and never again"
     assert len(healthy.asked) == 2, "the other one goes on"
     closed = world.journal.of("trade")[-1]
     assert (closed["stage"], closed["reason"]) == (Stage.CLOSED, ExitReason.STOP)
@@ -160,9 +159,19 @@ def test_a_strategy_that_raises_on_entering_is_asked_no_more() -> None:
 WALL = {"wall": 7, "wall_span": (99_980, 99_975), "wall_lots": 500.0, "wall_keep": (0.6, 0.3)}
 
 
+def leave_a_small_wall(view: MarketView, trade: TradeView) -> tuple[Intent, ...]:
+    if trade.wall_shown >= 0.6 * trade.wall_lots:
+        return ()
+    return (act(view, trade, Action.CANCEL_ENTRY if trade.stage is Stage.ENTERING else Action.REDUCE),)
+
+
 def wall_strategy() -> Scripted:
-    entry = a_long(entry=Entry.POST_ONLY, limit=99_985, **WALL)
-    return Scripted(entry, manage=WALL_FADE.manage, name="wall_fade")
+    return Scripted(a_long(entry=Entry.POST_ONLY, limit=99_985, **WALL), manage=leave_a_small_wall)
+
+
+def between_seconds(strategy: Scripted) -> list[float]:
+    """When it was asked to manage, besides every whole second."""
+    return [seconds(now) for now in strategy.managed if now % S]
 
 
 def test_a_shrinking_wall_cancels_the_resting_entry_within_the_event() -> None:
@@ -172,8 +181,7 @@ def test_a_shrinking_wall_cancels_the_resting_entry_within_the_event() -> None:
     world = World(strategy, modes=(Mode.SCALP,)).feed(stream)
 
     assert world.engine.counts.sentinels == 1
-    (asked_ns,) = strategy.managed
-    assert seconds(asked_ns) == 33.123
+    assert between_seconds(strategy) == [33.123]
     (entry,) = world.orders()
     assert world.audits("cancel") == [{"client_id": entry.client_id}]
     # the request is on its way since that very record
@@ -192,7 +200,7 @@ def test_a_wall_that_grows_or_moves_elsewhere_wakes_nobody() -> None:
     )
     world = World(strategy, modes=(Mode.SCALP,)).feed(stream)
 
-    assert strategy.managed == []
+    assert between_seconds(strategy) == []
     assert world.engine.counts.sentinels == 0
 
 
@@ -203,7 +211,7 @@ def test_a_wall_that_shrinks_twice_wakes_once_a_threshold() -> None:
         stream.book(33.1 + 0.1 * k, {99_980: lots})
     world = World(strategy, modes=(Mode.SCALP,)).feed(stream)
 
-    assert world.engine.counts.sentinels == len(strategy.managed) == 1
+    assert world.engine.counts.sentinels == len(between_seconds(strategy)) == 1
 
 
 def test_a_wall_lost_while_the_book_is_locked_wakes_when_it_can_be_looked_at() -> None:
@@ -212,7 +220,7 @@ def test_a_wall_lost_while_the_book_is_locked_wakes_when_it_can_be_looked_at() -
     stream.book(33.1, {99_980: 0, 100_010: 1}).book(33.2, {100_010: 0}).quiet(33.3, 34.0, 0.1)
     World(strategy, modes=(Mode.SCALP,)).feed(stream)
 
-    assert [seconds(now) for now in strategy.managed] == [33.2]
+    assert between_seconds(strategy) == [33.2]
 
 
 def entries_and_refusals(stream: Stream) -> tuple[int, list[DenyReason]]:
@@ -231,21 +239,23 @@ def test_an_untrusted_book_blocks_entries(stream: Stream) -> None:
     assert entries_and_refusals(stream) == (0, [DenyReason.BOOK_UNTRUSTED])
 
 
-def test_a_snapshot_after_the_gap_restores_trust() -> None:
-    stream = opened().quiet(1.0, 25.0).gap(25.0).book(26.0, BIDS, ASKS, snapshot=True).quiet(26.1, 35.0)
-
-    orders, refusals = entries_and_refusals(stream)
+@pytest.mark.parametrize(("gap_s", "trusted"), [(15.0, True), (25.0, False)])
+def test_ten_seconds_after_a_gap_a_snapshot_has_restored_trust(gap_s: float, trusted: bool) -> None:
+    stream = opened().quiet(1.0, gap_s).gap(gap_s).book(gap_s + 1.0, BIDS, ASKS, snapshot=True)
+    orders, refusals = entries_and_refusals(stream.quiet(gap_s + 1.1, 35.0))
     assert orders == 0
-    assert DenyReason.BOOK_UNTRUSTED not in refusals
+    assert (DenyReason.BOOK_UNTRUSTED not in refusals) is trusted
 
 
 def test_an_untrusted_book_does_not_block_exits() -> None:
-    strategy = Scripted(a_long(), manage=lambda view, trade: (act(view, trade, Action.REDUCE),))
+    def when_untrusted(view: MarketView, trade: TradeView) -> tuple[Intent, ...]:
+        return () if view.trust is Trust.TRUSTED else (act(view, trade, Action.REDUCE),)
+
     stream = opened().quiet(1.0, 45.0, 0.1).gap(45.0).quiet(45.1, 61.0, 0.1)
-    world = World(strategy, modes=(Mode.SCALP,)).feed(stream)
+    world = World(Scripted(a_long(), manage=when_untrusted), modes=(Mode.SCALP,)).feed(stream)
 
     (leave,) = world.orders(OrderRole.EXIT)
-    assert seconds(leave.sent_ns) == 60.0
+    assert seconds(leave.sent_ns) == 46.0
     assert world.journal.of("trade")[-1]["stage"] == Stage.CLOSED
 
 
@@ -354,8 +364,8 @@ def test_a_restored_trade_gets_its_stop_with_the_first_row() -> None:
 
 def test_a_halt_closes_the_trade() -> None:
     class Halting(RiskManager):
-        def decide(self, intent: Any, view: Any, account: Any) -> Any:
-            return Yes().decide(intent, view, account)
+        def decide(self, intent: Any, view: Any, account: Any, conditions: Any) -> Any:
+            return Yes().decide(intent, view, account, conditions)
 
     def risk(book: TradeBook) -> RiskManager:
         return Halting(
@@ -370,7 +380,9 @@ def test_a_halt_closes_the_trade() -> None:
     world.venue.deposit("USDT", -9_990 * 10**8)
     world.feed(stream)
 
-    assert world.audits("halt")[0]["drawdown"] > 0.05
+    broken = {trip["name"]: trip for trip in world.audits("limit_broken")}
+    assert broken["drawdown"]["value"] > 0.05 == broken["drawdown"]["limit"]
+    assert broken["daily_loss"]["subject"] == "USDT"
     (leave,) = world.orders(OrderRole.EXIT)
     assert seconds(leave.sent_ns) == 50.0, "the next reading"
     assert world.journal.of("trade")[-1]["reason"] == ExitReason.HALT

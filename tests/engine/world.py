@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +15,15 @@ from bot.core.messages import Denied, Intent, MarketView, Order, Plan, TradeView
 from bot.engine.command_rows import command_row
 from bot.engine.decisions import DecisionHash, HashingJournal
 from bot.engine.kernel import new_state
-from bot.engine.loop import Engine, Slot, Trading
+from bot.engine.loop import Engine, Trading
+from bot.engine.panel import Slot
 from bot.execution.paper import PaperSettings, PaperVenue
 from bot.execution.trader import Trader
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.risk.account import AccountTracker, AccountView
+from bot.risk.conditions import Conditions
+from bot.risk.latches import Trip
 from bot.risk.trades import Trade, TradeBook
 from tests.fakes import FakeJournal
 from tests.trading import LINEAR, OTHER, T0
@@ -95,11 +98,19 @@ class Yes:
 
     halted = False
 
-    def decide(self, intent: Intent, view: MarketView, account: AccountView) -> Plan | Denied:
+    def decide(
+        self, intent: Intent, view: MarketView, account: AccountView, conditions: Conditions
+    ) -> Plan | Denied:
         return Plan(intent, 10, intent.invalidation, False, 0, {})
 
-    def check_halt(self, account: AccountView) -> bool:
-        return False
+    def watch(self, account: AccountView, now_ns: int) -> tuple[tuple[Trip, ...], tuple[Trip, ...]]:
+        return (), ()
+
+    def observe(self, now_ns: int, mids: Mapping[int, float]) -> None:
+        return None
+
+    def sent(self, now_ns: int) -> None:
+        return None
 
     def closed(self, trade: Trade) -> None:
         return None

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bot.evaluation.cascades import Moment, cards_to_cascade, times_entered
+from bot.evaluation.cascades import Moment, cards_to_cascade, onset_ns, times_entered
 from bot.evaluation.lags import Lag, lags_of, share_within_a_step
 from bot.evaluation.truth import Planted
 from bot.market.instruments import Instrument
@@ -21,8 +21,11 @@ S = 1_000_000_000
 QUIET, BURST, CASCADE, EXHAUST = Cascade
 
 
-def planted(begin_s: float, end_s: float, side: int = 1) -> Planted:
-    return Planted("c", "cascade", 0, T0 + round(begin_s * S), T0 + round(end_s * S), 1000.0, side, "spent")
+def planted(begin_s: float, end_s: float, executed: int = 1_000) -> Planted:
+    """A thousand lots; the first forced order comes 2 s after the kick."""
+    begin_ns = T0 + round(begin_s * S)
+    params = {"lots": 1_000, "executed": executed, "touched_ns": begin_ns + 2 * S}
+    return Planted("c", "cascade", 0, begin_ns, T0 + round(end_s * S), 1000.0, 1, "spent", params)
 
 
 def moments(*states: Cascade, direction: int = 1, market: int = 0) -> list[Moment]:
@@ -40,12 +43,19 @@ def moments(*states: Cascade, direction: int = 1, market: int = 0) -> list[Momen
     ],
 )
 def test_cards_are_counted_from_the_onset(states, cards):
-    assert cards_to_cascade(planted(5, 15), moments(*states)) == cards
+    assert cards_to_cascade(planted(5, 15), T0 + 5 * S, moments(*states)) == cards
 
 
 def test_a_cascade_the_other_way_or_of_another_market_is_none():
-    assert cards_to_cascade(planted(5, 95), moments(QUIET, CASCADE, direction=-1)) is None
-    assert cards_to_cascade(planted(5, 95), moments(QUIET, CASCADE, market=1)) is None
+    one, onset = planted(5, 95), T0 + 5 * S
+    assert cards_to_cascade(one, onset, moments(QUIET, CASCADE, direction=-1)) is None
+    assert cards_to_cascade(one, onset, moments(QUIET, CASCADE, market=1)) is None
+
+
+def test_a_cascade_begins_with_its_first_forced_order_if_it_begins_at_all():
+    assert onset_ns(planted(5, 95)) == T0 + 7 * S
+    assert onset_ns(planted(5, 95, executed=100)) == T0 + 7 * S
+    assert onset_ns(planted(5, 95, executed=99)) == 0
 
 
 def test_a_second_wave_is_not_another_cascade():

@@ -126,6 +126,7 @@ class World:
 
 
 def quiet_world(*, instruments: Iterable[Instrument] = (LINEAR,), **settings: Any) -> World:
-    """A venue without latency; settings by name."""
-    quick = {"order_latency_ns": 0, "cancel_latency_ns": 0, "report_latency_ns": 0, **settings}
+    """A venue without latency that does not look at the wallet; settings by name."""
+    quick: dict[str, Any] = {"order_latency_ns": 0, "cancel_latency_ns": 0, "report_latency_ns": 0}
+    quick |= {"initial_margin": False, **settings}
     return World(instruments, PaperSettings(**quick))

@@ -202,3 +202,37 @@ def test_an_ioc_order_at_the_border_of_its_latency_meets_the_book_of_that_moment
     w.book(19, asks={101: 2})
     w.book(20, asks={101: 9})  # due at 20: before this message is applied
     assert [r.lots for r in w.reports() if r.kind is ReportKind.FILL] == [2]
+
+
+@pytest.mark.parametrize(
+    ("lots", "told"),
+    [
+        (100, (ReportKind.ACCEPTED, RejectReason.NONE)),
+        (101, (ReportKind.REJECTED, RejectReason.INSUFFICIENT_MARGIN)),
+    ],
+)
+def test_an_order_needs_its_initial_margin(lots, told):
+    # at 10 times leverage 10 USDT carry 100; a lot of 0.001 at 1,000.0 is worth 1
+    w = quiet_world(initial_margin=True)
+    w.venue.deposit("USDT", 10 * 10**8)
+    w.book(1, {9_999: 500}, {10_001: 500}, snapshot=True)
+    w.send(2, BUY, lots, price=10_000)
+    w.begin(3)
+    (report,) = w.reports()
+    assert (report.kind, report.reason) == told
+
+
+def test_margin_counts_positions_and_waiting_orders_and_leaving_needs_none():
+    w = quiet_world(initial_margin=True)
+    w.venue.deposit("USDT", 10 * 10**8)
+    w.book(1, {9_999: 500}, {10_001: 500}, snapshot=True)
+    w.send(2, BUY, 40, price=10_001)  # taken
+    w.begin(3)
+    w.reports()
+    w.send(4, BUY, 40, price=9_990)  # waits
+    refused = w.send(4, BUY, 30, price=9_990)
+    leaving = w.send(5, SELL, 40, MARKET, reduce_only=True)
+    w.begin(6)
+    told = {r.client_id: (r.kind, r.reason) for r in w.reports()}
+    assert told[refused] == (ReportKind.REJECTED, RejectReason.INSUFFICIENT_MARGIN)
+    assert told[leaving][0] is ReportKind.FILL

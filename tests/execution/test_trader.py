@@ -434,6 +434,34 @@ def test_reduce_takes_a_share_at_market_and_trims_the_far_targets(desk: Desk) ->
     assert near.client_id not in desk.broker.cancels
 
 
+def test_a_rest_too_small_for_an_order_goes_with_the_part(desk: Desk) -> None:
+    """5 USDT is the least the venue takes: of six lots of 0.001 at 1000 half leaves too little."""
+    trade = desk.enter(lots=6)
+    desk.wish(Action.REDUCE, fraction=0.5)
+
+    assert [order.lots for order in desk.all(OrderRole.EXIT)] == [6]
+    assert (trade.stage, trade.reduced_for) == (Stage.EXITING, [])
+
+
+def test_a_partial_closing_is_remembered_with_its_reason(desk: Desk) -> None:
+    trade = desk.enter(lots=20)
+    desk.wish(Action.REDUCE, fraction=0.5, reason="slows")
+
+    assert [order.lots for order in desk.all(OrderRole.EXIT)] == [10]
+    assert trade.view().reduced_for == ("slows",)
+
+
+def test_leaving_one_trade_closes_it_once_for_the_given_reason(desk: Desk) -> None:
+    trade = desk.enter()
+    for _ in range(2):
+        desk.trader.leave(trade.id, desk.now, ExitReason.BOOK_LOST)
+    desk.trader.leave("unknown", desk.now, ExitReason.BOOK_LOST)
+    (leave,) = desk.all(OrderRole.EXIT)
+    desk.fill(leave, 10, 100_000)
+
+    assert trade.reason is ExitReason.BOOK_LOST
+
+
 def test_the_same_reduce_twice_reduces_once(desk: Desk) -> None:
     desk.enter()
     intent = replace(LONG, id="reduce-1", action=Action.REDUCE, fraction=0.3)

@@ -68,6 +68,7 @@ def test_ladder_equals_dictionary_while_price_jumps_across_pages_and_growth(epis
             assert ladder.best_lots(books, 0, side) == (ordered[0][1] if ordered else 0.0)
             ladder.top_sums(books, 0, side, sums)
             assert sums.tolist() == [sum(lots for _, lots in ordered[:n]) for n in (1, 5, 10, 20)]
+            assert ladder.whole_side(books, 0, side) == (len(ordered), sum(lots for _, lots in ordered))
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -90,11 +91,16 @@ class PlainEngine:
     synced: dict[int, bool] = field(default_factory=dict)
     doubts: dict[int, int] = field(default_factory=dict)
     rows: list[np.ndarray] = field(default_factory=list)
+    keep_rows: bool = True
+    counts: Counter[int] = field(default_factory=Counter)
+    lost: float = 0.0
 
     def apply(self, rows: np.ndarray) -> None:
-        self.rows.append(rows)
+        if self.keep_rows:
+            self.rows.append(rows)
         for row in rows:
             market, kind = int(row["market"]), int(row["kind"])
+            self.counts[kind] += 1
             book = self.ladders.setdefault(market, ({}, {}))
             if kind == Kind.SNAPSHOT:
                 book[0].clear()
@@ -111,6 +117,8 @@ class PlainEngine:
                     self.synced[market] = True
             elif kind == Kind.GAP:
                 self.synced[market] = False
+            elif kind == Kind.LOST:
+                self.lost += float(row["value"])
             elif kind == Kind.TRUST:
                 self.doubts[market] = int(row["value"])
 
@@ -135,7 +143,7 @@ class PlainEngine:
         )
 
     def count(self, kind: Kind) -> int:
-        return sum(int((rows["kind"] == kind).sum()) for rows in self.rows)
+        return self.counts[kind]
 
 
 @dataclass

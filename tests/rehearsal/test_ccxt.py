@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from bot.core.units import NS_PER_S
 from bot.rehearsal.signing import Keys
+from tests.rehearsal.plain_ledger import Plain
 from tests.rehearsing import BTC, ETH, KEYS, Running, client, eventually, rehearsal
 
 ccxt = pytest.importorskip("ccxt")
@@ -262,3 +268,44 @@ def test_a_fault_at_an_order_leaves_it_there_or_not(fault: dict[str, Any], name:
             await ex.create_order(BTC, "limit", "buy", 0.01, bid - 50, {"clientOrderId": "lost"})
 
     play(scene)
+
+
+def test_a_ledger_from_the_journal_of_a_session_equals_what_ccxt_sees(tmp_path: Path) -> None:
+    """Real sockets, the market at twenty times its speed, orders of every kind; then the file alone."""
+    path = tmp_path / "wire.jsonl"
+    seen: dict[str, Any] = {}
+
+    async def scene(running: Running, ex: Any) -> None:
+        random = Random(4)
+        for n in range(120):
+            symbol = random.choice((BTC, ETH))
+            side = random.choice(("buy", "sell"))
+            amount = random.randint(2, 60) * ex.market(symbol)["precision"]["amount"]
+            bid, ask = await best(ex, symbol)
+            try:
+                if n % 2:
+                    await ex.create_order(symbol, "market", side, amount)
+                else:
+                    price = bid if side == "buy" else ask
+                    await ex.create_order(symbol, "limit", side, amount, price, {"postOnly": n % 4 == 0})
+                if n % 10 == 0:
+                    await ex.cancel_all_orders(symbol)
+            except ccxt.InvalidOrder:
+                pass
+        running.exchange.world.step(0)
+        await ex.cancel_all_orders(BTC)
+        await ex.cancel_all_orders(ETH)
+        running.exchange.world.speed = 0.0  # nothing happens any more between the answers
+        seen["wallet"] = Decimal((await ex.fetch_balance())["info"]["totalWalletBalance"])
+        held = await ex.fapiPrivateV2GetPositionRisk()
+        seen["held"] = {p["symbol"]: Fraction(p["positionAmt"]) for p in held}
+
+    play(scene, speed=20.0, journal=path)
+    plain = Plain(Decimal(10_000))
+    for line in path.read_text().splitlines():
+        said = json.loads(line)
+        if "event" in said:
+            plain.read(said["event"])
+    assert plain.fills > 60
+    assert plain.wallet == seen["wallet"]
+    assert {s: plain.held.get(s, Fraction(0)) for s in seen["held"]} == seen["held"]

@@ -187,6 +187,8 @@ def test_a_client_id_is_unique_among_open_orders_only(exchange: Exchange) -> Non
         ({"quantity": "100000"}, -4005),
         ({"quantity": ""}, -1102),
         ({"quantity": "many"}, -1102),
+        ({"quantity": "1e999999"}, -1102),
+        ({"price": "1e-999999"}, -1102),
         ({"price": "50000.5"}, -1111),
         ({"price": "59993"}, -4014),
         ({"price": "0"}, -4013),

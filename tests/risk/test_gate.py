@@ -52,15 +52,28 @@ def test_a_bet_at_break_even_has_no_value() -> None:
     assert gate.expected_value(p, 30.0, 20.0, 7.0) == pytest.approx(0.0, abs=1e-12)
 
 
-@given(lots=st.floats(0, 1e5), more=st.floats(0, 1e5), touch=st.floats(0, 1e4), depth=st.floats(0, 1e5))
-def test_walking_further_never_costs_less(lots: float, more: float, touch: float, depth: float) -> None:
-    assert gate.walk_bps(lots, touch, depth, 0.5) <= gate.walk_bps(lots + more, touch, depth, 0.5) + 1e-9
-    assert gate.walk_bps(min(lots, touch), touch, depth, 0.5) == 0.5
+@given(target=st.floats(1, 500), stop=st.floats(1, 500), drift=st.floats(-2, 2), variance=st.floats(0.1, 100))
+def test_the_expected_hold_is_positive_and_falls_with_variance(
+    target: float, stop: float, drift: float, variance: float
+) -> None:
+    hold = gate.expected_hold_s(target, stop, drift, variance)
+    assert 0.0 < hold <= target * stop / variance * (1 + 1e-6) + max(target, stop) / max(abs(drift), 1e-9)
+    still = gate.expected_hold_s(target, stop, 0.0, variance)
+    assert still == pytest.approx(target * stop / variance)
 
 
-def test_taking_the_whole_band_costs_half_of_it_for_what_lies_behind_the_touch() -> None:
-    # 100 at the touch and 900 behind it, evenly to 10 bps: 900 lots pay 5 bps more on average
-    assert gate.walk_bps(1000, 100, 1000, 0.5) == pytest.approx(0.5 + 0.9 * 5.0)
+def test_the_expected_hold_equals_a_simulated_walk() -> None:
+    p_up, target, stop, walks = 0.53, 12, 8, 4000
+    rng = random.Random(11)
+    steps = 0
+    for _ in range(walks):
+        at = 0
+        while -stop < at < target:
+            at += 1 if rng.random() < p_up else -1
+            steps += 1
+    drift = 2 * p_up - 1
+    expected = gate.expected_hold_s(target, stop, drift, 1 - drift**2)
+    assert steps / walks == pytest.approx(expected, rel=0.05)
 
 
 GOOD = Setup(
@@ -141,13 +154,28 @@ def test_exploration_is_counted_by_symbol_and_utc_day() -> None:
 
 def test_records_are_pooled_over_symbols_by_strategy_and_mode() -> None:
     records = SetupRecords()
-    records.add("fade", Mode.SCALP, True)
-    records.add("fade", Mode.SCALP, False)
-    records.add("fade", Mode.DAY, True)
+    records.add("fade", Mode.SCALP, "A", 1.0)
+    records.add("fade", Mode.SCALP, "B", 0.25)
+    records.add("fade", Mode.DAY, "A", 1.0)
+    records.add("fade_two", Mode.SCALP, "A", 1.0)
     again = SetupRecords()
     again.restore(json.loads(json.dumps(records.to_state())))
-    assert again.of("fade", Mode.SCALP) == SetupRecord(wins=1, count=2)
+    assert again.of("fade", Mode.SCALP) == SetupRecord(wins=1.25, count=2)
     assert again.of("break", Mode.SCALP) == SetupRecord()
+
+
+def test_a_record_of_before_the_symbols_is_taken_over() -> None:
+    records = SetupRecords()
+    records.restore({"fade|scalp": [3, 4]})
+    records.add("fade", Mode.SCALP, "A", 1.0)
+    assert records.of("fade", Mode.SCALP) == SetupRecord(wins=4, count=5)
+
+
+@given(gross=st.floats(-500, 500), target=st.floats(1, 200), stop=st.floats(1, 200))
+def test_a_share_of_a_win_says_what_the_trade_made(gross: float, target: float, stop: float) -> None:
+    share = gate.won(gross, target, stop)
+    made = gate.expected_value(share, target, stop, 0.0)
+    assert made == pytest.approx(min(target, max(-stop, gross)), abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from bot.risk import sizing
 from bot.risk.sizing import SizeRules, size_notional
 from tests.trading import INVERSE, LINEAR
 
+TAKER = Fraction(LINEAR.taker_fee)
+
 
 def test_exploration_ignores_kelly_but_no_other_part() -> None:
     plain = size_notional(10_000, 15, 5, 0.2, 30, 0.8, 0.03, SizeRules())
@@ -54,33 +56,13 @@ def test_no_notional_is_no_lots(nothing: float) -> None:
 def test_risk_of_a_linear_long_by_hand() -> None:
     # 2 units from 1000 to 990: 20, taker 0.05 % of 2000 and of 1980
     fee = Fraction(Decimal("0.0005"))
-    assert sizing.risk_e8(LINEAR, 2_000, 100_000, 99_000, fee) == 21_99000000
+    assert sizing.risk_e8(LINEAR, 2_000, 100_000, 99_000, fee, TAKER) == 21_99000000
 
 
 def test_risk_of_an_inverse_short_by_hand() -> None:
     # 10 contracts of 100 USD: 1 coin at 1000, 0.8 at 1250; maker in, taker out
     fee = Fraction(Decimal("0.0002"))
-    assert sizing.risk_e8(INVERSE, 10, 100_000, 125_000, fee) == 20_000_000 + 20_000 + 40_000
-
-
-@pytest.mark.parametrize("inverse", [False, True])
-@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
-@given(
-    entry=st.integers(50_000, 200_000),
-    leverage=st.floats(1.5, 20.0),
-    maintenance=st.floats(0.001, 0.01),
-)
-def test_at_the_liquidation_price_margin_and_loss_leave_the_maintenance(
-    inverse: bool, side: Side, entry: int, leverage: float, maintenance: float
-) -> None:
-    at = sizing.liquidation_price(entry, leverage, maintenance, side, inverse)
-    first, last = (1 / entry, 1 / at) if inverse else (float(entry), at)
-    profit = side * (first - last) if inverse else side * (last - first)
-    assert first / leverage + profit == pytest.approx(maintenance * last, rel=1e-6, abs=1e-12)
-
-
-def test_an_unlevered_inverse_short_is_never_liquidated() -> None:
-    assert sizing.liquidation_price(100.0, 1.0, 0.005, Side.SELL, inverse=True) == float("inf")
+    assert sizing.risk_e8(INVERSE, 10, 100_000, 125_000, fee, TAKER) == 20_000_000 + 20_000 + 40_000
 
 
 def test_an_inverse_long_loses_more_coin_than_the_price_falls() -> None:

@@ -6,6 +6,7 @@ composite are made of.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +58,8 @@ class Episode:
 class PlainCards:
     """Feed it raw values, mids and the age of the book; it answers with every reading."""
 
-    def __init__(self) -> None:
+    def __init__(self, theta: Sequence[Sequence[float]]) -> None:
+        self.theta = theta  # calibrations, a mode and card
         self.raws: list[list[list[float]]] = [[[] for _ in range(3)] for _ in CARDS]
         self.sizes: list[list[list[float]]] = [[[] for _ in range(3)] for _ in range(len(CARDS) + 1)]
         self.episodes = [[Episode(CARD, mode) for mode in range(3)] for _ in CARDS]
@@ -121,10 +123,10 @@ class PlainCards:
     def _composite(
         self, m: int, cards: list[list[dict[str, Any] | None]], mid: float, now_s: float, sigma: float
     ) -> dict[str, Any] | None:
-        """6.8 with fixed weights: the weighted mean of what awake cards and the null expert say."""
+        """6.8 with fixed weights and calibrations: the mean of what awake cards and the null expert say."""
         awake = [
-            (spec, card[m])
-            for spec, card in zip(CARDS, cards, strict=True)
+            (spec, card[m], theta)
+            for spec, card, theta in zip(CARDS, cards, self.theta[m], strict=True)
             if card[m] is not None and spec.weights[m] > 0
         ]
         if not awake:
@@ -133,22 +135,23 @@ class PlainCards:
         says = [
             (
                 spec.category,
-                spec.weights[m] / 100,
+                spec.weights[m] / 100 * theta / 0.4,
                 c["score"] * c["confidence"] * (0.25 if c["exhausted"] else 1),
             )
-            for spec, c in awake
+            for spec, c, theta in awake
         ]
         weight = sum(w for _, w, _ in says)
         bias = sum(w * x for _, w, x in says) / (weight + NULL_WEIGHTS[m])
-        shares = [w / (weight + NULL_WEIGHTS[m]) for w in (*(w for _, w, _ in says), NULL_WEIGHTS[m])]
-        chances = [*(reference.sigmoid(0.4 * x) for _, _, x in says), 0.5]
+        shares = [*(spec.weights[m] / 100 for spec, _, _ in awake), NULL_WEIGHTS[m]]
+        shares = [w / sum(shares) for w in shares]
+        chances = [*(reference.sigmoid(t * x) for (_, _, t), (_, _, x) in zip(awake, says, strict=True)), 0.5]
         groups: dict[str, tuple[float, float]] = {}
         for category, w, x in says:
             total, share = groups.get(category, (0.0, 0.0))
             groups[category] = (total + w * x, share + w)
         sizes = sum(abs(total) for total, _ in groups.values())
         agreement = 1.0 if sizes < 1e-12 else abs(sum(total for total, _ in groups.values())) / sizes
-        means = [total / share for total, share in groups.values()]
+        means = [total / share for total, share in groups.values() if share > 0.0]
         up, down = sum(x >= 0.15 for x in means), sum(x <= -0.15 for x in means)
         if up and down:
             state = "CONFLICTED"
@@ -157,7 +160,8 @@ class PlainCards:
         history = self.sizes[len(CARDS)][m]
         strength = reference.strength(abs(bias), history)
         history.append(abs(bias))
-        confidence = agreement * sum(spec.weights[m] / 100 * c["confidence"] for spec, c in awake) / weight
+        heard = sum(w * c["confidence"] for (_, c, _), (_, w, _) in zip(awake, says, strict=True))
+        confidence = agreement * heard / weight
         follow = self.whole[m].add(bias, strength, mid, now_s, sigma)
         return {
             "score": bias,

@@ -55,7 +55,10 @@ def raw_values(rng: random.Random, step: int, drift: float) -> list[list[float |
 def test_every_reading_equals_the_plain_twin_over_a_random_history(seed):
     """Two hours of emissions around 60 samples, with sleep, gaps, stale books, strong and stalling moves."""
     rng = random.Random(seed)
-    sig, twin = new_signals(1), PlainCards()
+    # as at first, then as learned, with cards that were found to foretell nothing
+    theta = [[0.4 if seed == 1 else rng.choice((0.0, 0.1, 0.4, 1.3)) for _ in CARDS] for _ in range(3)]
+    sig, twin = new_signals(1), PlainCards(theta)
+    sig.learning.rows["theta"][0] = theta
     give_sigma(sig, 6.0)
     sig.grid["returns_h"], sig.grid["weight_h"] = 100, 1.0
     sig.grid["square_h"] = np.array([3.0, 6.0, 12.0]) ** 2
@@ -188,3 +191,17 @@ def emit_at(market, now_ns):
 def test_levels_come_before_flows_in_the_registry():
     assert card_names()[OFI_INT:] == ("ofi_int", "tfi")
     assert len(CARDS) - 1 == TFI
+
+
+def test_without_a_card_that_foretells_anything_the_composite_says_nothing():
+    sig = new_signals(1)
+    give_sigma(sig, 6.0)
+    sig.mids[0, 10] = 60_000.0
+    sig.grid["second"] = 10
+    sig.raw[0] = 1.0
+    sig.learning.rows["theta"][0] = 0.0
+    cards.read(sig.rows[0], sig.learning.rows[0], T0 + 10 * NS_PER_S, 0.0)
+    for mode in range(3):
+        composite = sig.composites[0, mode]
+        assert (composite["score"], composite["confidence"]) == (0.0, 0.0)
+        assert sig.verdicts[0, mode, PROBABILITY] == 0.5

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bot.signals.grid import (
+    THIN_IN,
     horizon_move_bps,
     horizon_sigma_bps,
     mid_extremes,
@@ -79,7 +80,8 @@ def test_a_thin_side_is_what_the_slow_reference_says():
         states.append((float(market.sig.grid["thin_ratio"][0]), int(market.sig.grid["thin"][0])))
     # the state after step i covers samples 0 to i-1; medians are those of the thick book
     assert median_of(market.sig.bands[0, BID_DEPTH]) == pytest.approx(21 * len(DEPTHS), rel=0.1)
-    want = reference.thin_side(samples[:-1], 0.25, med_bid=21 * len(DEPTHS), med_ask=21 * len(DEPTHS))
+    usual = 21 * len(DEPTHS)
+    want = reference.thin_side(samples[:-1], 0.25, r_in=THIN_IN, med_bid=usual, med_ask=usual)
     assert [s for _, s in states[1:]] == [w["state"] for w in want]
     assert {s for _, s in states} == {-1, 0, 1}
     np.testing.assert_allclose([r for r, _ in states[1:]], [w["r"] for w in want], rtol=1e-9, atol=1e-12)

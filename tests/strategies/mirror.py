@@ -31,6 +31,13 @@ def mirrored(view: MarketView) -> MarketView:
         ofi_z=-view.ofi_z,
         high_30s=_TWICE - view.low_30s,
         low_30s=_TWICE - view.high_30s,
+        thin_low_3s=-view.thin_high_3s,
+        thin_high_3s=-view.thin_low_3s,
+        vacuum=-view.vacuum,
+        cascade_side=-view.cascade_side,
+        absorption=-view.absorption,
+        momentum=-view.momentum,
+        mid_average=_TWICE - view.mid_average,
         composite=replace(
             view.composite,
             bias=-view.composite.bias,
@@ -58,4 +65,5 @@ def mirrored_trade(trade: TradeView) -> TradeView:
         stop=_TWICE - trade.stop,
         first_stop=_TWICE - trade.first_stop,
         entry_bias=-trade.entry_bias,
+        mid=_TWICE - trade.mid,
     )

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.enums import Action, Agreement, Entry, Mode, Side, Stage
-from bot.core.messages import MarketView, TradeView, WallView
+from bot.core.enums import Action, Agreement, Cascade, Entry, Mode, Side, Stage
+from bot.core.messages import CardView, MarketView, TradeView, WallView, Zone
 from strategies.thin_side_breakout import STRATEGY
 from tests.strategies.mirror import mirrored, mirrored_trade
 from tests.trading import MID, T0, VIEW
@@ -45,6 +45,8 @@ TRADE = TradeView(
     worst_bps=0.0,
     time_stop_ns=0,
     entry_ttl_ns=0,
+    filled_lots=10,
+    mid=MID,
 )
 
 
@@ -77,25 +79,80 @@ def test_it_enters_when_everything_holds() -> None:
     assert intent.confidence == VIEW.composite.confidence
 
 
+def a_zone(side: Side, away_bps: float, *, hold: float = 0.7, genuineness: float = 0.7) -> Zone:
+    near = MID * (1 - side * away_bps / 1e4)
+    low, high = sorted((near, near - side * 5.0))
+    return Zone(3, side, low, high, away_bps, hold, genuineness, False, 0, 0, 0)
+
+
 @pytest.mark.parametrize(
     "broken",
     [
         pytest.param({"thin": 0}, id="no thin side"),
+        pytest.param({"alignment": -0.3}, id="price diverges"),
+        pytest.param({"alignment": math.nan}, id="alignment unknown"),
+        pytest.param({"sigma_1s_bps": math.nan}, id="volatility unknown"),
+        pytest.param({"volatility_unit": math.nan}, id="volatility unit unknown"),
+        pytest.param({"walls": (a_wall(Side.SELL, 5.0),)}, id="genuine wall in the way"),
+        pytest.param({"zones": (a_zone(Side.SELL, 5.0),)}, id="zone that holds in the way"),
+        pytest.param({"cascade": Cascade.EXHAUST, "cascade_side": 1}, id="what pushed it is spent"),
+    ],
+)
+def test_one_missing_condition_of_the_set_up_prevents_everything(broken: dict[str, Any]) -> None:
+    assert STRATEGY.enter(replace(SET_UP, **broken)) == ()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
         pytest.param({"ofi_z": 1.4}, id="order flow too weak"),
         pytest.param({"ofi_z": math.nan}, id="order flow unknown"),
         pytest.param({"tfi_fast": 0.1}, id="trades too weak"),
         pytest.param({"tfi_fast": math.nan}, id="no trades"),
         pytest.param({"high_30s": MID + 1}, id="not at the edge"),
         pytest.param({"high_30s": math.nan}, id="edge unknown"),
-        pytest.param({"alignment": -0.3}, id="price diverges"),
-        pytest.param({"alignment": math.nan}, id="alignment unknown"),
-        pytest.param({"sigma_1s_bps": math.nan}, id="volatility unknown"),
-        pytest.param({"volatility_unit": math.nan}, id="volatility unit unknown"),
-        pytest.param({"walls": (a_wall(Side.SELL, 5.0),)}, id="genuine wall in the way"),
+        pytest.param({"high_30s": MID + 1, "last_price": 100_000, "last_ns": T0 - 10**10}, id="an old print"),
     ],
 )
-def test_one_missing_condition_prevents_the_entry(broken: dict[str, Any]) -> None:
-    assert STRATEGY.enter(replace(SET_UP, **broken)) == ()
+def test_a_set_up_without_its_trigger_is_watched_for_fifteen_seconds(broken: dict[str, Any]) -> None:
+    (wish,) = STRATEGY.enter(replace(SET_UP, **broken))
+
+    assert (wish.action, wish.side, wish.entry_ttl_ns) == (Action.WATCH, Side.BUY, 15 * 10**9)
+
+
+def test_a_level_that_was_traded_through_triggers_too() -> None:
+    through = replace(SET_UP, high_30s=MID + 1, last_price=100_000, last_ns=T0 - 10**9)
+
+    assert [intent.action for intent in STRATEGY.enter(through)] == [Action.ENTER]
+
+
+def test_a_vacuum_is_as_good_as_a_thin_side_and_leaves_only_when_it_is_filled() -> None:
+    hollow = replace(SET_UP, thin=0, thin_ratio=0.0, vacuum=1)
+    (intent,) = STRATEGY.enter(hollow)
+    assert (intent.action, intent.side) == (Action.ENTER, Side.BUY)
+    full = replace(hollow, thin_low_3s=0.0, thin_high_3s=0.1)
+    assert STRATEGY.manage(full, TRADE) == ()
+    assert len(STRATEGY.manage(replace(full, vacuum=0), TRADE)) == 1
+
+
+def test_the_last_target_stays_before_the_next_zone() -> None:
+    (free,) = STRATEGY.enter(SET_UP)
+    reach = 1.675 * free.stop_bps
+    (short,) = STRATEGY.enter(replace(SET_UP, zones=(a_zone(Side.SELL, reach + 2.0),)))
+
+    assert short.targets[:2] == free.targets[:2]
+    assert short.targets[2][0] == pytest.approx(VIEW.ask * (1 + (reach + 1.0) / 1e4), abs=1.0)
+    assert short.target_bps < free.target_bps
+
+
+@pytest.mark.parametrize(("times", "moved"), [(1.1, True), (1.4, False), (0.8, False)])
+def test_the_stop_goes_behind_a_genuine_zone_that_is_near_enough(times: float, moved: bool) -> None:
+    (free,) = STRATEGY.enter(SET_UP)
+    edge = MID * (1 - times * free.stop_bps / 1e4)
+    zone = replace(a_zone(Side.BUY, 1.0), low=edge, high=edge + 20.0)
+    (intent,) = STRATEGY.enter(replace(SET_UP, zones=(zone,)))
+
+    assert intent.stop_bps == pytest.approx(times * free.stop_bps + VIEW.tick_bps if moved else free.stop_bps)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +217,17 @@ def test_the_stop_is_bounded_by_spread_and_volatility_unit() -> None:
 
 
 OPEN_VIEW = replace(SET_UP, now_ns=T0 + 10**9)
+SLOWING = CardView("ofi_int", 0.3, 0.5, 0.5, Agreement.AGREED, 1, False, (0.3, 0.3, 0.3), decelerating=True)
+
+
+def test_a_conflict_of_the_windows_takes_half_and_brings_the_stop_to_half_its_distance() -> None:
+    conflicted = with_composite(OPEN_VIEW, agreement=Agreement.CONFLICTED)
+    half, stop = STRATEGY.manage(conflicted, TRADE)
+
+    assert (half.action, half.fraction) == (Action.REDUCE, 0.5)
+    assert (stop.action, stop.invalidation) == (Action.MOVE_STOP, 99_950)
+    assert STRATEGY.manage(conflicted, replace(TRADE, reduced_for=(half.reason,))) == ()
+    assert STRATEGY.manage(conflicted, replace(TRADE, conflicted=True)) == ()
 
 
 def test_it_stays_while_the_reason_stands() -> None:
@@ -169,12 +237,12 @@ def test_it_stays_while_the_reason_stands() -> None:
 @pytest.mark.parametrize(
     ("view", "trade", "fraction"),
     [
-        pytest.param(replace(OPEN_VIEW, thin_ratio=0.18), TRADE, 1.0, id="refilled"),
+        pytest.param(replace(OPEN_VIEW, thin_high_3s=0.18), TRADE, 1.0, id="refilled"),
+        pytest.param(with_composite(OPEN_VIEW, decelerating=True), TRADE, 0.5, id="composite slows: half"),
+        pytest.param(replace(OPEN_VIEW, cards=(SLOWING,)), TRADE, 0.5, id="flow slows: half"),
+        pytest.param(with_composite(OPEN_VIEW, exhausted=True), TRADE, 1.0, id="exhausted"),
         pytest.param(with_composite(OPEN_VIEW, direction=-1), TRADE, 1.0, id="turned"),
         pytest.param(with_composite(OPEN_VIEW, bias=0.0), TRADE, 1.0, id="neutral"),
-        pytest.param(
-            with_composite(OPEN_VIEW, agreement=Agreement.CONFLICTED), TRADE, 0.5, id="conflicted: half"
-        ),
     ],
 )
 def test_it_leaves_when_the_reason_is_gone(view: MarketView, trade: TradeView, fraction: float) -> None:
@@ -188,11 +256,11 @@ def test_it_leaves_when_the_reason_is_gone(view: MarketView, trade: TradeView, f
     ("view", "trade"),
     [
         pytest.param(
-            replace(OPEN_VIEW, thin_ratio=0.0), replace(TRADE, targets_hit=1), id="refilled after a target"
+            replace(OPEN_VIEW, thin_high_3s=0.0), replace(TRADE, targets_hit=1), id="refilled after a target"
         ),
         pytest.param(
-            with_composite(OPEN_VIEW, agreement=Agreement.CONFLICTED),
-            replace(TRADE, open_lots=5),
+            with_composite(OPEN_VIEW, decelerating=True),
+            replace(TRADE, reduced_for=("flow or composite slows",)),
             id="already halved",
         ),
         pytest.param(
@@ -209,7 +277,7 @@ def test_it_does_not_interfere(view: MarketView, trade: TradeView) -> None:
 
 def test_equal_views_get_equal_intents() -> None:
     assert STRATEGY.enter(SET_UP) == STRATEGY.enter(replace(SET_UP))
-    gone = replace(OPEN_VIEW, thin_ratio=0.0)
+    gone = replace(OPEN_VIEW, thin_high_3s=0.0)
     assert STRATEGY.manage(gone, TRADE) == STRATEGY.manage(gone, replace(TRADE))
 
 
@@ -228,7 +296,10 @@ def test_a_mirrored_market_gets_the_mirrored_entry() -> None:
 
 
 def test_a_mirrored_market_gets_the_mirrored_exit() -> None:
-    for view in (replace(OPEN_VIEW, thin_ratio=0.0), with_composite(OPEN_VIEW, direction=-1)):
+    for view in (
+        replace(OPEN_VIEW, thin_low_3s=-0.1, thin_high_3s=0.0),
+        with_composite(OPEN_VIEW, direction=-1),
+    ):
         (up,) = STRATEGY.manage(view, TRADE)
         (down,) = STRATEGY.manage(mirrored(view), mirrored_trade(TRADE))
         assert (down.action, down.fraction, down.reason) == (up.action, up.fraction, up.reason)

@@ -178,6 +178,6 @@ def thin_side(samples, dt, med_bid, med_ask):
         push(sig.bands[0, ASK_DEPTH], med_ask)
     out = []
     for bid, ask in samples:
-        thin_step(grid, bands, bid, ask, 1.0 - math.exp(-dt / THIN_TAU_S), round(2.0 / dt))
+        thin_step(grid, bands, bid, ask, 0.5, 1.0 - math.exp(-dt / THIN_TAU_S), round(2.0 / dt))
         out.append({"r": float(grid["thin_ratio"]), "state": int(grid["thin"])})
     return out

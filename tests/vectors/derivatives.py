@@ -29,7 +29,7 @@ def liquidation_ratio(events, t_eval):
     row = liquidations.new_liquidations(1)[0]
     for t, notional, side in events:
         if t <= t_eval:
-            liquidations.on_liquidation(row, T0 + round(t * NS_PER_S), side, notional)
+            liquidations.on_liquidation(row, T0 + round(t * NS_PER_S), side, notional, 0.0)
     liquidations.age(row, T0 + round(t_eval * NS_PER_S))
     return {
         "burst": liquidations.burst_of(row),

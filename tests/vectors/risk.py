@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bot.core.enums import Side
-from bot.risk import gate, sizing
+from bot.risk import gate, margin, sizing
 from bot.risk.gate import Costs, GateRules, Setup, SetupRecord, judge
 from bot.risk.portfolio import portfolio_sigma
 from bot.risk.sizing import SizeRules
@@ -48,7 +48,7 @@ ADAPTERS: dict[str, Callable[..., Any]] = {
     "breakeven_prob": gate.breakeven_prob,
     "expected_value": lambda p, target, stop, cost: gate.expected_value(p, target, stop, cost),
     "kelly_fraction": lambda p, **rest: sizing.kelly_fraction(p, **rest),
-    "liquidation_price": lambda entry, leverage, mmr, side: sizing.liquidation_price(
+    "liquidation_price": lambda entry, leverage, mmr, side: margin.liquidation_price(
         entry, leverage, mmr, Side(side)
     ),
     "portfolio_sigma": lambda x, sigmas, corr: portfolio_sigma(x, sigmas, corr),

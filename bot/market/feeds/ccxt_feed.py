@@ -70,6 +70,9 @@ class CcxtFeed:
         """ccxt begins its books anew by itself."""
         return False
 
+    def question(self, market: int, reason: str) -> None:
+        """There is nothing to ask."""
+
     async def run(self) -> None:
         exchange = self.exchange()
         try:

@@ -32,6 +32,7 @@ SETTLE_S = 3.0
 """The ladder must have reached the audit's update id within this."""
 AT_ONCE = 4
 """REST requests in flight."""
+QUESTION_EVERY_S = 20.0
 RESYNC_EVERY_S = 5.0
 """A connection is not restarted more often because of what its books look like."""
 
@@ -129,6 +130,7 @@ class VenueFeed:
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _owed_lost: int = 0  # frames that did not get in, not yet told
     _owed: list[np.ndarray] = field(default_factory=list)  # rows that must get in, as soon as there is room
+    _questioned: dict[int, float] = field(default_factory=dict)
     _restarted_s: float = -RESYNC_EVERY_S
 
     def __post_init__(self) -> None:
@@ -156,6 +158,19 @@ class VenueFeed:
         self._news("books_restarted", {"venue": self.stream.venue, "reason": reason})
         next(iter(self.links.values())).restart(reason)
         return True
+
+    def question(self, market: int, reason: str) -> None:
+        """Something speaks against a book: REST is asked; where it cannot be, the books begin anew."""
+        fetch = self._audit_of(market)
+        if self.ladders is None or fetch is None:
+            self.resync(reason)
+            return
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._questioned.get(market, -QUESTION_EVERY_S) + QUESTION_EVERY_S:
+            return
+        self._questioned[market] = now_s
+        self._news("book_questioned", {"venue": self.stream.venue, "reason": reason})
+        self._spawn(self._prove(market, fetch))
 
     @property
     def name(self) -> str:

@@ -8,10 +8,10 @@ Both are counted and told, as signed requests are judged by the wall clock.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bot.core.clock import elapsed_ns, wall_ns
 from bot.core.units import NS_PER_MS
 
 STEP_NS = 500 * NS_PER_MS
@@ -22,8 +22,8 @@ STEP_NS = 500 * NS_PER_MS
 class SteadyClock:
     """A `Clock`. `wall` and `elapsed` are the system's unless a test brings its own."""
 
-    wall: Callable[[], int] = time.time_ns
-    elapsed: Callable[[], int] = time.monotonic_ns
+    wall: Callable[[], int] = wall_ns
+    elapsed: Callable[[], int] = elapsed_ns
     steps: int = 0
     last_step_ns: int = 0  # how far the wall clock jumped the last time, signed
     _ahead_ns: int = field(init=False)  # wall minus elapsed, as last believed

@@ -21,7 +21,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -58,11 +57,8 @@ def cryptofeed_frames(paths: Sequence[Path], url_holds: str = "") -> Iterator[Ra
 
 
 def _frames_of(path: Path, url_holds: str) -> Iterator[RawFrame]:
-    try:
-        if b'"t":"header"' in next(_lines(path), b""):
-            return iter(sorted(_json_frames(path, url_holds), key=lambda frame: frame.recv_ns))
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadInput(f"{path}: cannot be read: {error}") from None
+    if b'"t":"header"' in next(_lines(path), b""):
+        return iter(sorted(_json_frames(path, url_holds), key=lambda frame: frame.recv_ns))
     return _text_frames(path, url_holds)
 
 
@@ -119,14 +115,20 @@ def _recv_ns(text: str) -> int:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
+    """Raises BadInput for a file that is damaged or ends too early."""
+    try:
+        yield from _unpacked(path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadInput(f"{path}: cannot be read: {error}; get the file again") from None
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         magic = file.read(4)
-    stream: Any
     if magic == b"\x28\xb5\x2f\xfd":
-        text = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd").read()
-        yield from text.splitlines(keepends=True)
+        with pa.CompressedInputStream(pa.OSFile(str(path)), "zstd") as packed:
+            yield from packed.read().splitlines(keepends=True)
         return
-    stream = gzip.open(path) if magic[:2] == b"\x1f\x8b" else path.open("rb")
-    with stream:
+    with gzip.open(path) if magic[:2] == b"\x1f\x8b" else path.open("rb") as stream:
         while line := stream.readline(_MAX_LINE):
             yield line

@@ -6,7 +6,7 @@ import math
 import struct
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 
 from bot.core.errors import BadInput
-from bot.core.units import NS_PER_MS, NS_PER_S
-from bot.market.events import MAX_TICK, Flag, Kind, RowBuffer
+from bot.core.units import NS_PER_MS, NS_PER_S, NS_PER_US
+from bot.market.events import MAX_TICK, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues.levels import steps_of
-from bot.market.venues.protocol import Asked, Audit, Connect, Fetch, Hosts, Poll, Refusal, Wanted
+from bot.market.venues.protocol import Audit, Connect, Fetch, Hosts, Poll, Refusal, Wanted
 
 EXAMPLES = 5
 """Refusals kept to be shown; the rest are counted."""
@@ -30,9 +30,26 @@ _EXCERPT = 120
 _CACHED_NUMBERS = 1 << 16
 _RECENT = 1 << 12
 _SAME_SEQUENCE = 1 << 20
-_FIRST_MICROSECOND = 9_000_000_000_000  # as milliseconds this is the year 2255
+FIRST_MICROSECOND = 9_000_000_000_000
+"""As milliseconds this is the year 2255."""
+
 
 NOT_UNDERSTOOD = (msgspec.MsgspecError, UnicodeDecodeError, BadInput, struct.error, OverflowError)
+
+
+class _Numbers(dict[str, int]):
+    """Decimals read before. A subscript of it costs a tenth of reading one."""
+
+    def __init__(self, read: Callable[[str], int]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> int:
+        value = self._read(text)
+        if len(self) >= _CACHED_NUMBERS:
+            self.clear()
+        self[text] = value
+        return value
 
 
 class MarketState:
@@ -43,22 +60,14 @@ class MarketState:
         self.instrument = instrument
         self.symbol = instrument.symbol
         self.steps = steps_of(instrument)
-        self._ticks: dict[str, int] = {}
-        self._lots: dict[str, int] = {}
+        self.ticks: Callable[[str], int] = _Numbers(instrument.ticks).__getitem__
+        self.lots: Callable[[str], int] = _Numbers(instrument.lots).__getitem__
         self.last_print = 0
         self.last_touch = 0
         self.interval_s = 0  # between fundings, 0 unknown
         self.connected_ns = 0  # of the connection that brings its prints, 0 unknown
         self._recent: set[int | str] = set()
         self._recent_order: deque[int | str] = deque()
-
-    def ticks(self, text: str) -> int:
-        known = self._ticks.get(text)
-        return _learn(self._ticks, text, self.instrument.ticks(text)) if known is None else known
-
-    def lots(self, text: str) -> int:
-        known = self._lots.get(text)
-        return _learn(self._lots, text, self.instrument.lots(text)) if known is None else known
 
     def nearest_tick(self, text: str) -> int:
         """Of a price that need not be on the tick, such as a bankruptcy price."""
@@ -100,13 +109,6 @@ class MarketState:
         return True
 
 
-def _learn(cache: dict[str, int], text: str, value: int) -> int:
-    if len(cache) >= _CACHED_NUMBERS:
-        cache.clear()
-    cache[text] = value
-    return value
-
-
 class VenueBase(ABC):
     """The part of a `VenueStream` that is the same everywhere."""
 
@@ -138,7 +140,11 @@ class VenueBase(ABC):
         self._add(market, instrument)
 
     def on_frame(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
-        recv_ns = self._begin(recv_ns)
+        if recv_ns < self._recv_ns:
+            recv_ns = self._recv_ns
+        self._recv_ns = recv_ns
+        self.exch_ns = 0
+        self.unknown_symbol = ""
         used = len(out)
         try:
             return self._read(name, recv_ns, payload, out)
@@ -154,7 +160,7 @@ class VenueBase(ABC):
         except NOT_UNDERSTOOD as error:
             out.cut(used)
             self._refuse(recv_ns, f"{asked.asked} of {asked.symbol or 'all'}: {error}", payload)
-            return (asked,) if asked.asked is Asked.SNAPSHOT else ()  # the book still waits
+            return self._unanswered(asked, recv_ns)
 
     def take_audits(self) -> tuple[Audit, ...]:
         audits = tuple(self._audits)
@@ -171,6 +177,10 @@ class VenueBase(ABC):
     @abstractmethod
     def _answer(self, asked: Fetch, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         """The same for a REST answer."""
+
+    def _unanswered(self, asked: Fetch, recv_ns: int) -> tuple[Wanted, ...]:
+        """What to do about an answer that could not be used."""
+        return ()
 
     @abstractmethod
     def connections(self, hosts: Hosts) -> tuple[Connect, ...]: ...
@@ -198,7 +208,7 @@ class VenueBase(ABC):
 
     def _stamp(self, stamp: int) -> int:
         """Exchange time in ns of milliseconds, or of microseconds where they are that large; 0 for none."""
-        self.exch_ns = stamp * (NS_PER_MS if stamp < _FIRST_MICROSECOND else 1000)
+        self.exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
         return self.exch_ns
 
     def _counters(self) -> dict[str, Any]:
@@ -215,21 +225,6 @@ class VenueBase(ABC):
     def _keep_audit(self, state: MarketState, ref: int, exch_ns: int, rows: np.ndarray) -> None:
         self._audits.append(Audit(state.market, state.symbol, ref, exch_ns, rows))
         self.messages["audit"] += 1
-
-
-def put_touch(
-    out: RowBuffer,
-    recv_ns: int,
-    exch_ns: int,
-    market: int,
-    bid: tuple[int, int],
-    ask: tuple[int, int],
-    ref: int,
-) -> None:
-    """The rows of a best bid/offer message; sides are (ticks, lots)."""
-    out.put(Kind.BBO, recv_ns, exch_ns, market, side=1, price=bid[0], value=bid[1])
-    out.put(Kind.BBO, recv_ns, exch_ns, market, side=-1, price=ask[0], value=ask[1])
-    out.put(Kind.COMMIT, recv_ns, exch_ns, market, ref=ref, flags=Flag.BBO)
 
 
 def reading(text: str | float, what: str) -> float:

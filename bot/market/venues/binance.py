@@ -16,12 +16,12 @@ import msgspec
 import numpy as np
 
 from bot.core.errors import BadInput
-from bot.core.units import NS_PER_MS
+from bot.core.units import NS_PER_MS, NS_PER_S, NS_PER_US
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Contract, Instrument
 from bot.market.venues import binance_session as session
 from bot.market.venues import binance_wire as wire
-from bot.market.venues.base import MarketState, VenueBase, amount, positive, put_touch, reading
+from bot.market.venues.base import FIRST_MICROSECOND, MarketState, VenueBase, amount, positive, reading
 from bot.market.venues.depth_sync import BUFFER_LIMIT, Change, DepthSync, Rule, Verdict
 from bot.market.venues.levels import decode_book
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
@@ -30,10 +30,19 @@ USDM = "binance-usdm"
 COINM = "binance-coinm"
 SPOT = "binance-spot"
 
+_TRADE, _NOT_MARKET, _AGGREGATE = int(Kind.TRADE), int(Flag.NOT_MARKET), int(Flag.AGGREGATE)
+_PRINTS = {"MARKET": 0, wire.AGGREGATE: _AGGREGATE}
 _S_PER_HOUR = 3600
 _USUAL_INTERVAL_S = 8 * _S_PER_HOUR
 _Rows = np.ndarray[Any, Any]
 _Handler = Callable[[Any, int, RowBuffer], tuple[Wanted, ...]]
+
+
+_WAITS_NS = tuple(int(s * NS_PER_S) for s in (0.0, 0.0, 0.0, 0.5, 1.0, 2.0, 4.0))
+"""Before a first, second, ... request for a snapshot, until a book stood for `_STEADY_NS`. Weight 20 each."""
+
+_STEADY_NS = 60 * NS_PER_S
+_NEVER = 2**63 - 1
 
 
 class BookState(MarketState):
@@ -44,6 +53,28 @@ class BookState(MarketState):
         rule = Rule.SPOT if instrument.contract is Contract.SPOT else Rule.FUTURES
         self.needs_prev = rule is Rule.FUTURES
         self.sync: DepthSync[_Rows] = DepthSync(rule, limit)
+        self._asks = 0
+        self._ask_at_ns = _NEVER
+        self._joined_ns = 0
+
+    def joined(self, now_ns: int) -> None:
+        self._joined_ns = now_ns
+        self._ask_at_ns = _NEVER
+
+    def want(self, now_ns: int) -> None:
+        """A snapshot is needed: at once, then ever later."""
+        if self._joined_ns and now_ns - self._joined_ns > _STEADY_NS:
+            self._asks = 0
+            self._joined_ns = 0
+        self._ask_at_ns = now_ns + _WAITS_NS[min(self._asks, len(_WAITS_NS) - 1)]
+
+    def is_time_to_ask(self, now_ns: int) -> bool:
+        """Once for each `want`."""
+        if now_ns < self._ask_at_ns:
+            return False
+        self._asks += 1
+        self._ask_at_ns = _NEVER
+        return True
 
 
 def _likeness(book: BookState, prices: frozenset[Decimal]) -> float:
@@ -72,7 +103,7 @@ class BinanceStream(VenueBase):
             wire.Depth: self._depth,
             wire.Snapshot: self._unnamed_snapshot,
             wire.Trade: self._trade,
-            wire.AggTrade: self._agg_trade,
+            wire.AggTrade: self._trade,
             wire.BookTicker: self._book_ticker,
             wire.MarkPrice: self._mark_price,
             wire.ForceOrder: self._force_order,
@@ -124,7 +155,7 @@ class BinanceStream(VenueBase):
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         message = wire.read_fast(payload)
-        return self._handlers[type(message)](message, recv_ns, out)
+        return self._handlers[message.__class__](message, recv_ns, out)
 
     def _book(self, symbol: str) -> BookState | None:
         book = self.books.get(symbol)
@@ -219,60 +250,68 @@ class BinanceStream(VenueBase):
         """Bring the book up if snapshot and held changes meet; these rows become known only now."""
         joined = book.sync.join()
         if joined is not None:
+            book.joined(recv_ns)
             for rows in (joined.snapshot, *(change.item for change in joined.changes)):
                 rows["recv_ns"] = recv_ns
                 out.extend(rows)
-        return (session.snapshot_of(book.symbol),) if book.sync.wants_snapshot() else ()
+        if book.sync.wants_snapshot():
+            book.want(recv_ns)
+        return (session.snapshot_of(book.symbol),) if book.is_time_to_ask(recv_ns) else ()
+
+    def _unanswered(self, asked: Fetch, recv_ns: int) -> tuple[Wanted, ...]:
+        book = self.books.get(asked.symbol)
+        if asked.asked is not Asked.SNAPSHOT or book is None or book.sync.synced:
+            return ()
+        book.want(recv_ns)
+        return (asked,) if book.is_time_to_ask(recv_ns) else ()
 
     # everything else
 
-    def _trade(self, message: wire.Trade, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
-        ordinary = message.X == "MARKET"
-        if self._print(message, message.t, 0 if ordinary else Flag.NOT_MARKET, recv_ns, out):
-            self.messages["trade"] += 1
-            self.not_market += not ordinary
-        return ()
-
-    def _agg_trade(self, message: wire.AggTrade, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
-        if self._print(message, message.a, Flag.AGGREGATE, recv_ns, out):
-            self.messages["aggTrade"] += 1
-        return ()
-
-    def _print(
-        self, message: wire.Trade | wire.AggTrade, ref: int, flags: int, recv_ns: int, out: RowBuffer
-    ) -> bool:
+    def _trade(self, message: wire.Trade | wire.AggTrade, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
+        """Flat, as this and the touch are most of all frames."""
         book = self.books.get(message.s)
         if book is None:
             self._unknown(message.s)
-            return False
-        price, lots = book.ticks(message.p), book.lots(message.q)
-        exch_ns = self._stamp(message.T or message.E)
-        side = -1 if message.m else 1  # m: the buyer was resting, so the seller took
-        if not book.is_new(ref):
+            return ()
+        price, lots, trade_id = book.ticks(message.p), book.lots(message.q), message.t
+        stamp = message.T or message.E
+        self.exch_ns = exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
+        if trade_id <= book.last_print and not book.is_new(trade_id):
             self.duplicate_prints += 1
-            return False
+            return ()
+        book.last_print = trade_id
+        flags = _PRINTS.get(message.X, _NOT_MARKET)
+        if flags == _NOT_MARKET or not price or not lots:  # NA prints have neither price nor size
+            flags |= _NOT_MARKET
+            self.not_market += 1
+        side = -1 if message.m else 1  # m: the buyer was resting, so the seller took
         out.put(
-            Kind.TRADE,
+            _TRADE,
             recv_ns,
             exch_ns,
             book.market,
             side=side,
             price=price,
             value=lots,
-            ref=ref,
+            ref=trade_id,
             flags=flags,
         )
-        return True
+        self.messages["aggTrade" if flags & _AGGREGATE else "trade"] += 1
+        return ()
 
     def _book_ticker(self, message: wire.BookTicker, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
-        book = self._book(message.s)
+        book = self.books.get(message.s)
         if book is None:
+            self._unknown(message.s)
             return ()
-        bid = book.ticks(message.b), book.lots(message.B)
-        ask = book.ticks(message.a), book.lots(message.A)
-        exch_ns = self._stamp(message.T or message.E)
-        if book.is_new_touch(message.u):
-            put_touch(out, recv_ns, exch_ns, book.market, bid, ask, message.u)
+        ticks, lots, update_id = book.ticks, book.lots, message.u
+        bid, bid_lots = ticks(message.b), lots(message.B)
+        ask, ask_lots = ticks(message.a), lots(message.A)
+        stamp = message.T or message.E
+        self.exch_ns = exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
+        if update_id > book.last_touch or book.is_new_touch(update_id):
+            book.last_touch = update_id
+            out.put_touch(recv_ns, exch_ns, book.market, bid, bid_lots, ask, ask_lots, update_id)
             self.messages["bookTicker"] += 1
         return ()
 

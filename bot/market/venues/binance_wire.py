@@ -20,6 +20,9 @@ Stamp = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
 """Milliseconds, or microseconds where a spot connection asked for them."""
 
 
+AGGREGATE = "aggregate"
+
+
 class Depth(Struct, gc=False):
     s: str
     U: Id
@@ -53,14 +56,17 @@ class Trade(Struct, gc=False):
     e: str = ""
 
 
-class AggTrade(Struct, gc=False):
+class AggTrade(Struct, gc=False, rename={"t": "a"}):
+    """Under the names of a `Trade`; it says no nature, as the fills of an order share none."""
+
     s: str
-    a: Id
+    t: Id
     p: str
     q: str
     m: bool
     E: Stamp = 0
     T: Stamp = 0
+    X: str = AGGREGATE
     e: str = ""
 
 

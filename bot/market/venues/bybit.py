@@ -17,7 +17,7 @@ from bot.core.units import NS_PER_MS
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import bybit_wire as wire
-from bot.market.venues.base import amount, positive, put_touch, reading
+from bot.market.venues.base import amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
@@ -114,21 +114,26 @@ class BybitStream(ChainedStream):
         book.last_touch = 0
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
-        head = wire.HEAD.decode(payload)
-        kind, _, _ = head.topic.partition(".")
+        topic = wire.topic_of(payload)
+        kind, _, _ = topic.partition(".")
         if kind == "orderbook":
-            self._order_book(name, head.topic, wire.BOOK.decode(payload), recv_ns, out)
+            self._order_book(name, topic, wire.BOOK.decode(payload), recv_ns, out)
         elif kind == "publicTrade":
             self._trades(wire.TRADES.decode(payload), recv_ns, out)
         elif kind == "tickers":
             self._ticker(wire.TICKER.decode(payload), recv_ns, out)
         elif kind == "allLiquidation":
             self._liquidations(wire.LIQUIDATIONS.decode(payload), recv_ns, out)
-        elif not head.success:
-            raise BadInput(f"{head.op}: expected success, but the venue says {head.ret_msg!r}")
         else:
-            self.messages["other"] += 1
+            self._control(payload)
         return self._ask(recv_ns) if self._lost else ()
+
+    def _control(self, payload: bytes) -> None:
+        """Topics that are not used, pongs, and answers to subscriptions."""
+        head = wire.HEAD.decode(payload)
+        if not head.success:
+            raise BadInput(f"{head.op}: expected success, but the venue says {head.ret_msg!r}")
+        self.messages["other"] += 1
 
     # book
 
@@ -186,7 +191,7 @@ class BybitStream(ChainedStream):
             return
         self._touch_topics.add(book.symbol)
         if book.is_new_touch(message.data.u):
-            put_touch(out, recv_ns, exch_ns, book.market, max(bids), min(asks), message.data.u)
+            out.put_touch(recv_ns, exch_ns, book.market, *max(bids), *min(asks), message.data.u)
             self.messages["touch"] += 1
 
     # everything else
@@ -201,7 +206,7 @@ class BybitStream(ChainedStream):
             if not book.is_unseen(told.i):
                 self.duplicate_prints += 1
                 continue
-            apart = told.BT or told.RPI
+            apart = told.BT or told.RPI or not price or not lots
             self.not_market += apart
             self.messages["trade"] += 1
             out.put(
@@ -239,7 +244,7 @@ class BybitStream(ChainedStream):
         if all(touch) and touch != state.touch and book.symbol not in self._touch_topics:
             bid = book.ticks(touch[0]), book.lots(touch[1])
             ask = book.ticks(touch[2]), book.lots(touch[3])
-            put_touch(out, recv_ns, exch_ns, book.market, bid, ask, message.cs)
+            out.put_touch(recv_ns, exch_ns, book.market, *bid, *ask, message.cs)
         state.funding, state.touch = funding, touch
         self._tickers[book.symbol] = state
         self.messages["ticker"] += 1

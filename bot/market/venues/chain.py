@@ -18,7 +18,9 @@ ANSWER_NS = 3 * NS_PER_S
 FIRST_NS = 10 * NS_PER_S
 """The same for the first of a connection, which is busy with all subscriptions."""
 
-_LONGEST_NS = 60 * NS_PER_S
+LONGEST_NS = 5 * NS_PER_S
+"""Between two requests; a venue that heals is heard again within it."""
+
 _STEADY_NS = 60 * NS_PER_S
 _NEVER = 2**63 - 1
 
@@ -65,10 +67,10 @@ class ChainedBook(MarketState):
         self.name = name
         self.ask_at_ns = now_ns + FIRST_NS
 
-    def due(self, now_ns: int) -> bool:
-        """Whether to ask now; each asking doubles the wait before the next, up to a minute."""
+    def due(self, now_ns: int, longest_ns: int = LONGEST_NS) -> bool:
+        """Whether to ask now; each asking doubles the wait before the next."""
         if now_ns < self.ask_at_ns:
             return False
-        self._wait_ns = min(max(2 * self._wait_ns, ANSWER_NS), _LONGEST_NS)
+        self._wait_ns = min(max(2 * self._wait_ns, ANSWER_NS), longest_ns)
         self.ask_at_ns = now_ns + self._wait_ns
         return True

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from bot.core.units import NS_PER_S
 from bot.market.events import RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues.base import MarketState, VenueBase
-from bot.market.venues.chain import ChainedBook
+from bot.market.venues.chain import LONGEST_NS, ChainedBook
 from bot.market.venues.levels import decode_book
 from bot.market.venues.protocol import Send, Wanted
+
+MOST_LEVELS = 1 << 20
+
+ASKS_AN_HOUR = 100
+"""For fresh snapshots, of all books, at 5 s; then one a minute. Each is two of OKX's 480 requests an hour."""
+
+_HOUR_NS = 3600 * NS_PER_S
+_RATIONED_NS = 60 * NS_PER_S
 
 
 class ChainedStream(VenueBase):
@@ -24,6 +35,7 @@ class ChainedStream(VenueBase):
     def __init__(self, instruments: Mapping[int, Instrument]) -> None:
         self.books: dict[str, ChainedBook] = {}
         self._lost: set[str] = set()  # symbols whose book is to be asked for
+        self._asked_ns: deque[int] = deque(maxlen=ASKS_AN_HOUR)
         super().__init__(instruments)
 
     def on_connected(self, name: str, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
@@ -91,11 +103,14 @@ class ChainedStream(VenueBase):
     def _ask(self, recv_ns: int) -> tuple[Wanted, ...]:
         """What is due for books that were lost. Costs nothing while all stand."""
         wanted = []
+        many = len(self._asked_ns) == ASKS_AN_HOUR and recv_ns - self._asked_ns[0] < _HOUR_NS
+        longest_ns = _RATIONED_NS if many else LONGEST_NS
         for symbol in sorted(self._lost):
             book = self.books[symbol]
             if book.synced:
                 self._lost.discard(symbol)
-            elif book.due(recv_ns):
+            elif book.due(recv_ns, longest_ns):
+                self._asked_ns.append(recv_ns)
                 wanted.append(Send(book.name, self._again(symbol)))
         return tuple(wanted)
 
@@ -126,13 +141,21 @@ class ChainedStream(VenueBase):
         )
 
     def _audit_rows(
-        self, state: MarketState, bids: msgspec.Raw, asks: msgspec.Raw, ref: int, exch_ns: int
+        self,
+        state: MarketState,
+        bids: msgspec.Raw,
+        asks: msgspec.Raw,
+        ref: int,
+        exch_ns: int,
+        most: int = MOST_LEVELS,
     ) -> None:
-        rows = RowBuffer()
-        n = self._rows(
-            state, bids, asks, rows, recv_ns=self._recv_ns, exch_ns=exch_ns, ref=ref, snapshot=True
-        )
-        self._keep_audit(state, ref, exch_ns, rows.room(n)[:n].copy())
+        """Keep a REST book, of each side its first `most` levels."""
+        out = RowBuffer()
+        n = self._rows(state, bids, asks, out, recv_ns=self._recv_ns, exch_ns=exch_ns, ref=ref, snapshot=True)
+        rows = out.room(n)[:n]
+        bid, ask = rows["side"] == 1, rows["side"] == -1
+        deeper = (bid & (np.cumsum(bid) > most)) | (ask & (np.cumsum(ask) > most))
+        self._keep_audit(state, ref, exch_ns, rows[~deeper])
 
 
 def connection_name(index: int) -> str:

@@ -16,12 +16,12 @@ import msgspec
 
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
-from bot.market.events import Kind, RowBuffer
+from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import hyperliquid_wire as wire
-from bot.market.venues.base import amount, positive, put_touch, reading
+from bot.market.venues.base import amount, positive, reading
 from bot.market.venues.chain import ChainedBook
-from bot.market.venues.chained import ChainedStream
+from bot.market.venues.chained import MOST_LEVELS, ChainedStream
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
 
 HYPERLIQUID = "hyperliquid"
@@ -31,6 +31,7 @@ _SUBSCRIPTIONS = ("l2Book", "bbo", "trades", "activeAssetCtx")
 _BEAT = "BTC"
 _PING = b'{"method":"ping"}'
 _SYMBOLS_A_CONNECTION = 200
+_FAST_LEVELS = 5  # a side; REST tells 20
 _INFO_WEIGHT = 2
 _AUDIT_EVERY_S = 60.0
 _HOUR_S = 3600
@@ -137,7 +138,7 @@ class HyperliquidStream(ChainedStream):
         exch_ns = self._stamp(message.time)
         best_bid = book.ticks(bid.px), book.lots(bid.sz)
         best_ask = book.ticks(ask.px), book.lots(ask.sz)
-        put_touch(out, recv_ns, exch_ns, book.market, best_bid, best_ask, message.time)
+        out.put_touch(recv_ns, exch_ns, book.market, *best_bid, *best_ask, message.time)
         self.messages["touch"] += 1
 
     def _trades(self, data: list[wire.Print], recv_ns: int, out: RowBuffer) -> None:
@@ -158,6 +159,8 @@ class HyperliquidStream(ChainedStream):
             if book.is_history(exch_ns, recv_ns):
                 self.history_prints += 1
                 continue
+            apart = not price or not lots
+            self.not_market += apart
             self.messages["trade"] += 1
             out.put(
                 Kind.TRADE,
@@ -168,6 +171,7 @@ class HyperliquidStream(ChainedStream):
                 price=price,
                 value=lots,
                 ref=told.tid,
+                flags=Flag.NOT_MARKET if apart else 0,
             )
 
     def _context(self, message: wire.AssetContext, recv_ns: int, out: RowBuffer) -> None:
@@ -189,7 +193,8 @@ class HyperliquidStream(ChainedStream):
         if book is None or asked.asked is not Asked.AUDIT:
             raise BadInput(f"expected an audit of one of {', '.join(self.books)}")
         told = wire.BOOK.decode(payload)
-        self._audit_rows(book, *told.levels, told.time, self._stamp(told.time))
+        most = _FAST_LEVELS if book.symbol in self._fast else MOST_LEVELS
+        self._audit_rows(book, *told.levels, told.time, self._stamp(told.time), most)
         return ()
 
 

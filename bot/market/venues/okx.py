@@ -19,7 +19,7 @@ from bot.core.units import NS_PER_MS
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import okx_wire as wire
-from bot.market.venues.base import amount, positive, put_touch, reading
+from bot.market.venues.base import amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
 from bot.market.venues.okx_checksum import TextBook
@@ -205,7 +205,7 @@ class OkxStream(ChainedStream):
             self.messages["other"] += 1
             return
         self._touch_channels.add(book.symbol)
-        put_touch(out, recv_ns, exch_ns, book.market, max(bids), min(asks), max(data.seqId or 0, 0))
+        out.put_touch(recv_ns, exch_ns, book.market, *max(bids), *min(asks), max(data.seqId or 0, 0))
         self.messages["touch"] += 1
 
     def _tickers(self, data: list[wire.Touch], recv_ns: int, out: RowBuffer) -> None:
@@ -216,7 +216,7 @@ class OkxStream(ChainedStream):
                 continue
             bid = book.ticks(told.bidPx), book.lots(told.bidSz)
             ask = book.ticks(told.askPx), book.lots(told.askSz)
-            put_touch(out, recv_ns, self._time(told.ts), book.market, bid, ask, 0)
+            out.put_touch(recv_ns, self._time(told.ts), book.market, *bid, *ask, 0)
             self.messages["ticker"] += 1
 
     # everything else
@@ -236,7 +236,7 @@ class OkxStream(ChainedStream):
             if book.is_history(exch_ns, recv_ns):
                 self.history_prints += 1
                 continue
-            apart = told.source != "0"
+            apart = told.source != "0" or not price or not lots
             self.not_market += apart
             self.messages["trade"] += 1
             flags = (Flag.NOT_MARKET if apart else 0) | (Flag.AGGREGATE if told.count not in ("", "1") else 0)

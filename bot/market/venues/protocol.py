@@ -54,8 +54,8 @@ class Asked(StrEnum):
 class Fetch:
     """One REST request; its answer goes to `on_rest`. One that fails is the shell's to repeat, with jitter.
 
-    A snapshot is asked for once for each loss of synchronisation, and again
-    when an answer was too old to use or not understood: pace these too.
+    A snapshot is asked for once for each loss of synchronisation, and again,
+    paced, when an answer was too old to use or not understood.
     """
 
     asked: Asked
@@ -103,7 +103,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """A book as REST showed it: rows SNAPSHOT, LEVEL*, COMMIT. `ref`: its update id, 0 for none."""
+    """A book as REST showed it, no deeper than the ladder: rows SNAPSHOT, LEVEL*, COMMIT.
+
+    `ref` is comparable with that of COMMIT rows; 0 where REST names no update:
+    compare `exch_ns` then.
+    """
 
     market: int
     symbol: str

@@ -86,6 +86,18 @@ def _span(row, minute, k):
 
 
 @hot
+def latest_change(row, now_ns, k):
+    """Per cent from the sample a span before the last whole minute to the last figure; nan unknown.
+
+    What has to be known at once cannot wait for the minute.
+    """
+    if now_ns - row.noted_ns > STALE_NS:
+        return np.nan
+    change = 100.0 * (row.interest / row.interests[(row.minute - SPANS[k]) % MINUTES] - 1.0)
+    return change if math.isfinite(change) else np.nan
+
+
+@hot
 def _judge(window, value, floor):
     """z of a value among earlier ones, which it then joins."""
     z = np.nan

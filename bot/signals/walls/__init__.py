@@ -9,10 +9,11 @@ that vanishes is pulled liquidity, nothing more.
 
 from __future__ import annotations
 
+from bot.core.enums import WallEnd
 from bot.signals.walls.candidates import Z_IN, Z_OUT, bucket_lots, wall_z
 from bot.signals.walls.feed import drop_walls, on_commit, wall_at
 from bot.signals.walls.genuineness import GENUINE, TRAP, base_rate, log_odds, sigmoid
-from bot.signals.walls.ledger import SCAN_S, WallEnd, WallStage, layering_of, scan
+from bot.signals.walls.ledger import SCAN_S, WallStage, layering_of, scan
 from bot.signals.walls.pressure import trap_pressure, wall_pressure
 
 __all__ = [

@@ -13,6 +13,7 @@ import numpy as np
 
 from bot.core.jit import hot, rare
 from bot.market.book import ASK, BID, PAGE, PAGE_BITS, WORDS, depth_between, flip_of
+from bot.signals.reach import EMPTY_BUCKETS, is_hollow
 from bot.signals.state import BUCKETS
 
 BUCKET_BPS = 1.0
@@ -218,6 +219,24 @@ def stands_out(sizes, count, k):
                 taken += 1
             j += direction
     return found >= LEAST_NEIGHBOURS and 2 * small >= found
+
+
+@hot
+def hollow_before(sizes, count, wall, scratch):
+    """Whether there is hardly anything between the touch and the wall in bucket `wall` (2.4, vacuum)."""
+    first = found = 0
+    while first < count and not sizes[first] > 0.0:
+        first += 1
+    if wall - first < EMPTY_BUCKETS:
+        return False
+    for k in range(first, count):
+        if sizes[k] > 0.0:
+            scratch[found] = sizes[k]
+            found += 1
+    _sort(scratch, found)
+    half = found >> 1
+    median = scratch[half] if found & 1 else 0.5 * (scratch[half - 1] + scratch[half])
+    return is_hollow(sizes[first:], wall - first, median)
 
 
 @rare

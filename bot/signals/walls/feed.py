@@ -52,6 +52,7 @@ def drop_walls(sig):
     """A gap or a new snapshot: all walls are forgotten without a label, and what traded at them."""
     sig.grid.walls = 0
     sig.grid.wall_cuts = 0
+    sig.grid.hollow[:] = 0
     attribution.forget(sig.attribution)
     mark(sig)
 
@@ -125,6 +126,8 @@ def traded(sig, side, tick, lots, now_ns):
     if i < 0:
         return lots
     wall = sig.walls[i]
+    if wall.gone_ns != 0 and now_ns - wall.gone_ns > LATE_NS:
+        return lots  # it went long before
     wall.executed += lots
     touch(wall)
     left = lots
@@ -149,6 +152,9 @@ def _change(wall, grid, mid, change, executed, now_ns):
             wall.added += rest
         else:
             wall.grown += rest
+        # orders of others in the bucket come and go: only what does not come back was taken away
+        wall.cancelled = max(0.0, wall.cancelled - rest)
+        wall.cancelled_near = max(0.0, wall.cancelled_near - rest)
     else:
         wall.cancelled -= rest
         if is_near(wall, grid):

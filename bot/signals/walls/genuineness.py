@@ -14,6 +14,8 @@ from bot.signals.state import WALL_EVIDENCE
 GENUINE, TRAP = 0.65, 0.35
 DECISION_S = 2.0
 """Seconds near a wall after which a fade would have to decide; weights are learned for that moment."""
+MOST_BASE_RATE = 0.5
+"""Of the prior odds. Most walls of a quiet market hold; that alone shall not speak for the one at hand."""
 KEEP = 0.98  # of the counts of held and tested walls, a new trial
 
 _NEAR_MOST = 2.3  # ln(1 / (1 - 0.9)): one spoofer of ten does not pull, so surviving proves no more
@@ -68,7 +70,7 @@ def judge(wall, grid, layering, flicker):
         wall.added,
         wall.cancelled_near,
         wall.peak,
-        base_rate(grid.wall_wins[which], grid.wall_trials[which]),
+        min(MOST_BASE_RATE, base_rate(grid.wall_wins[which], grid.wall_trials[which])),
         layering,
         flicker,
     )

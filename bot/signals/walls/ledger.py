@@ -11,6 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from bot.core.enums import WallEnd
 from bot.core.jit import hot, rare
 from bot.core.units import NS_PER_S
 from bot.market.book import ASK, BID, best_tick
@@ -26,11 +27,12 @@ from bot.signals.walls.candidates import (
     band_buckets,
     bucket_ticks,
     fill_buckets,
+    hollow_before,
     learn_shelf,
     stands_out,
     wall_z,
 )
-from bot.signals.walls.feed import distance_bps, is_near, mark, near_bps, on_commit, touch
+from bot.signals.walls.feed import LATE_NS, distance_bps, is_near, mark, near_bps, on_commit, touch
 from bot.signals.walls.genuineness import TRAP, judge, learn
 
 SCAN_S = 1
@@ -49,13 +51,6 @@ class WallStage(IntEnum):
     CANDIDATE = 0
     ACTIVE = 1
     TESTED = 2
-
-
-class WallEnd(IntEnum):
-    CONSUMED = 1
-    PULLED = 2
-    EXPIRED = 3  # it ended where nothing had tested it
-    MOVED = 4  # the price ran away from it
 
 
 CANDIDATE, _ACTIVE, _TESTED = int(WallStage.CANDIDATE), int(WallStage.ACTIVE), int(WallStage.TESTED)
@@ -101,6 +96,8 @@ def scan(sig, books, market, now_ns):
 def _age(wall, grid, mid, best, now_ns):
     """A second more of one wall; the label when it ended, else 0."""
     if wall.gone_ns != 0:
+        if now_ns - wall.gone_ns <= LATE_NS:
+            return 0  # the print that took it may yet come
         if is_near(wall, grid):
             wall.near_s += wall.gone_ns % NS_PER_S / NS_PER_S
         return _cause(wall, grid)
@@ -193,6 +190,13 @@ def _look(sig, books, market, side, mid, samples_shelf, now_ns):
             _begin(sig, -away, low, low + width - 1, size, mid, now_ns)
     if samples_shelf:
         learn_shelf(grid, side, sizes, count)
+    nearest = count
+    for i in range(grid.walls):
+        if walls[i].side == -away and walls[i].stage != CANDIDATE:
+            k = away * (walls[i].near // width - start)
+            nearest = min(nearest, max(k, np.int64(0)))
+    hollow = nearest < count and hollow_before(sizes, count, nearest, scratch)
+    grid.hollow[side] = 1 if hollow else 0
 
 
 @hot

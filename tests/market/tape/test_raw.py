@@ -66,7 +66,7 @@ def test_other_files_are_told_apart(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "other.txt"
     path.write_bytes(text)
     assert not is_raw(path)
-    with pytest.raises(BadInput, match="other.txt"):
+    with pytest.raises(BadInput, match=r"other\.txt"):
         RawReader(path)
 
 

@@ -10,6 +10,7 @@ from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument, find
 from bot.market.venues.binance import BinanceStream
 from bot.market.venues.binance_session import snapshot_of
+from bot.market.venues.protocol import Asked, Fetch, Hosts
 
 MS = 1_000_000
 BTC = find("binance-usdm:BTCUSDT")
@@ -391,3 +392,126 @@ def test_the_venues_own_depth_example(data_dir: Path) -> None:
     feed.rows()
     feed.send((folder / "depth_update_stream.json").read_bytes())
     assert feed.rows() == [level(1, 24, 10.0), level(-1, 26, 100.0), commit(160)]
+
+
+def both(feed: Feed, messages: list[dict]) -> None:
+    """Every message twice, the second half a step late, as from two connections of one name."""
+    late: list[dict] = []
+    for message in messages:
+        feed.send(message)
+        late.append(message)
+        if len(late) > 2:
+            feed.send(late.pop(0))
+    for message in late:
+        feed.send(message)
+
+
+def test_two_connections_while_one_replaces_the_other_count_once() -> None:
+    ticker = {"e": "bookTicker", "s": "BTCUSDT", "b": "100.0", "B": "1", "a": "101.0", "A": "1"}
+    messages = [
+        message
+        for i in range(6)
+        for message in (
+            depth(101 + 10 * i, 110 + 10 * i, 100 + 10 * i, [["99.0", str(i)]]),
+            TRADE | {"t": 50 + i},
+            ticker | {"u": 105 + 10 * i},
+        )
+    ]
+    once, twice = synced_feed(), synced_feed()
+    for message in messages:
+        once.send(message)
+    both(twice, messages)
+    assert twice.rows() == once.rows()
+    assert twice.stream.status()["books"]["BTCUSDT"]["gaps"] == 0
+    assert twice.stream.duplicate_prints == 6
+
+
+def test_ids_that_begin_anew_are_believed() -> None:
+    feed = Feed(BTC)
+    for trade_id in (2**40, 5, 6):
+        feed.send(TRADE | {"t": trade_id})
+    assert [row[5] for row in feed.rows()] == [2**40, 5, 6]
+
+
+def test_answers_to_polls_become_readings() -> None:
+    feed = Feed(BTC, ETH)
+    for asked, symbol, answer in (
+        (Asked.OPEN_INTEREST, "ETHUSDT", {"symbol": "ETHUSDT", "openInterest": "10659.5", "time": 5}),
+        (Asked.LONG_SHORT, "BTCUSDT", [{"symbol": "BTCUSDT", "longShortRatio": "1.43", "timestamp": 6}]),
+        (Asked.LONG_SHORT, "BTCUSDT", []),
+        (Asked.FUNDING, "", [{"symbol": "ETHUSDT", "fundingIntervalHours": 4}]),
+    ):
+        assert feed.stream.on_rest(Fetch(asked, symbol, ""), 9, encode(answer), feed.out) == ()
+    assert feed.rows() == [
+        (Kind.OPEN_INTEREST, 1, 0, 0, 10659.5, 0, 0),
+        (Kind.LONG_SHORT, 0, 0, 0, 1.43, 0, 0),
+    ]
+    for symbol, hours in (("ETHUSDT", 4), ("BTCUSDT", 8)):
+        feed.send({"e": "markPriceUpdate", "E": 5, "s": symbol, "p": "1.5", "i": "", "r": "0.0001", "T": 7})
+        assert feed.rows()[1][3] == hours * 3600
+    assert feed.stream.refused == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"code": -1003, "msg": "Too many requests"}, {"lastUpdateId": 5, "bids": [["NaN", "1"]], "asks": []}],
+)
+def test_a_snapshot_that_is_none_is_asked_for_again(answer: dict) -> None:
+    feed = Feed(BTC)
+    (asked,) = feed.send(depth(10, 19, 5))
+    assert feed.stream.on_rest(asked, 9, encode(answer), feed.out) == (asked,)
+    assert feed.rows() == []
+    assert feed.stream.refused == 1
+
+
+def test_an_audit_never_enters_the_ladder() -> None:
+    feed = synced_feed()
+    feed.rows()
+    answer = encode(snapshot(140, [["50.0", "1"]], [["51.0", "1"]]))
+    assert feed.stream.on_rest(Fetch(Asked.AUDIT, "BTCUSDT", ""), 9, answer, feed.out) == ()
+    assert feed.rows() == []
+    (audit,) = feed.stream.take_audits()
+    assert (audit.market, audit.ref, audit.rows["price"].tolist()) == (0, 140, [0, 500, 510, 0])
+    feed.send(depth(101, 110, 100))
+    assert feed.rows() == [commit(110)]
+
+
+def test_streams_are_asked_for_on_the_path_of_their_class() -> None:
+    feed = Feed(ETH)
+    public, market = feed.stream.connections(Hosts("wss://venue", "https://venue"))
+    asked = {c.name: [p for f in c.hello for p in json.loads(f)["params"]] for c in (public, market)}
+    assert public.url == "wss://venue/public/stream"
+    assert asked == {
+        "public": ["ethusdt@depth@100ms", "ethusdt@trade", "ethusdt@bookTicker", "btcusdt@depth5@500ms"],
+        "market": ["ethusdt@markPrice@1s", "ethusdt@forceOrder", "btcusdt@markPrice@1s"],
+    }
+    assert all(0 < c.renew_after_s < 24 * 3600 for c in (public, market))
+
+
+def test_the_beat_of_a_connection_is_not_the_book_of_its_symbol() -> None:
+    feed = synced_feed()
+    feed.rows()
+    feed.send(depth(500, 600, 400, [["1.0", "1"]]), stream="btcusdt@depth5@500ms")
+    assert feed.rows() == []
+    assert feed.stream.synced() == {"BTCUSDT": True}
+
+
+def test_live_data_is_of_linear_perpetuals() -> None:
+    with pytest.raises(BadInput, match="binance-usdm only"):
+        Feed(SPOT).stream.connections(Hosts("", ""))
+
+
+def test_snapshots_that_are_of_no_use_are_asked_for_ever_less_often() -> None:
+    feed = Feed(BTC)
+    asked, last, at_ns = [], 20, 0
+    for _ in range(100):
+        at_ns += 100 * MS
+        wanted = feed.send(depth(last, last + 9, last - 1), recv_ns=at_ns)
+        last += 10
+        while wanted:
+            asked.append(at_ns // MS)
+            wanted = feed.stream.on_rest(wanted[0], at_ns, encode(snapshot(5)), feed.out)
+    assert asked == [100, 100, 100, 600, 1600, 3600, 7600]
+    answer = encode(snapshot(last - 5, [["100.0", "1"]], [["101.0", "1"]]))
+    feed.stream.on_rest(snapshot_of("BTCUSDT"), at_ns, answer, feed.out)
+    assert feed.stream.synced() == {"BTCUSDT": True}

@@ -46,8 +46,7 @@ def payload_of(path: Path) -> bytes:
 def plain(rows: np.ndarray) -> list[tuple]:
     """(kind, side, price, value, exchange ms, ref, flags)."""
     return [
-        (r["kind"], r["side"], r["price"], r["value"], r["exch_ns"] // MS, r["ref"], r["flags"])
-        for r in rows
+        (r["kind"], r["side"], r["price"], r["value"], r["exch_ns"] // MS, r["ref"], r["flags"]) for r in rows
     ]
 
 
@@ -122,8 +121,22 @@ def test_every_payload_gives_its_rows_and_nothing_else(data_dir: Path, venue: st
     [
         ("bybit-linear", "bybit/http_get_orderbook", Asked.AUDIT, "BTCUSDT", 1234567, (2745050, 2745100)),
         ("okx", "okx/http_get_order_book", Asked.AUDIT, "BTC-USDT", 0, (4100670, 4100680)),
-        ("hyperliquid", "hyperliquid/http_l2_book_btc", Asked.AUDIT, "BTC", 1761786491067, (11042700, 11042800)),
-        ("hyperliquid", "hyperliquid/http_l2_book_snapshot", Asked.AUDIT, "BTC", 1703875200000, (9845050, 9845100)),
+        (
+            "hyperliquid",
+            "hyperliquid/http_l2_book_btc",
+            Asked.AUDIT,
+            "BTC",
+            1761786491067,
+            (11042700, 11042800),
+        ),
+        (
+            "hyperliquid",
+            "hyperliquid/http_l2_book_snapshot",
+            Asked.AUDIT,
+            "BTC",
+            1703875200000,
+            (9845050, 9845100),
+        ),
         ("hyperliquid", "hyperliquid/ws_book_data", Asked.AUDIT, "BTC", 1703875200000, (9845050, 9845100)),
     ],
 )

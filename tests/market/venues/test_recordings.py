@@ -86,6 +86,7 @@ def test_binance_futures_bridges_every_snapshot(data_dir: Path) -> None:
     changes: list[dict] = []
     for frame in cryptofeed_frames(files):
         if frame.what is What.ANSWER:
+            assert frame.asked is not None
             asked = Fetch(frame.asked, frame.symbol, "")
             stream.on_rest(asked, frame.recv_ns, frame.payload, out)
             data = json.loads(frame.payload)

@@ -74,3 +74,17 @@ def test_a_figure_is_fresh_for_five_seconds_and_fades_with_a_minute():
     interest.on_interest(row, START * MINUTE_NS, 5.0)
     for after_s, want in ((-1, 1.0), (5, 1.0), (65, math.exp(-1)), (605, math.exp(-10))):
         assert interest.freshness(row, START * MINUTE_NS + after_s * NS_PER_S) == pytest.approx(want)
+
+
+def test_the_latest_figure_is_compared_with_five_minutes_before_the_last_minute():
+    row = interest.new_interest(1)[0]
+    for minute, figure in enumerate((1_000.0, 2_000.0, 3_000.0, 4_000.0, 5_000.0, 6_000.0)):
+        now = (START + minute) * MINUTE_NS
+        interest.on_interest(row, now, figure)
+        interest.on_minute(row, now, 100.0)
+    assert interest.latest_change(row, now, 0) == pytest.approx(500.0)
+    interest.on_interest(row, now + 20 * NS_PER_S, 990.0)
+    assert row["change"][0] == pytest.approx(500.0)  # the minute's
+    assert interest.latest_change(row, now + 29 * NS_PER_S, 0) == pytest.approx(-1.0)
+    assert math.isnan(interest.latest_change(row, now + 29 * NS_PER_S, 1))  # an hour is not known
+    assert math.isnan(interest.latest_change(row, now + 400 * NS_PER_S, 0))  # too old

@@ -23,7 +23,7 @@ def test_burst_and_direction_equal_the_slow_reference(events, wait):
     row, now, seen = liquidations.new_liquidations(1)[0], T0, []
     for gap, notional, side in events:
         now += gap
-        liquidations.on_liquidation(row, now, side, float(notional))
+        liquidations.on_liquidation(row, now, side, float(notional), 0.0)
         seen.append([(now - T0) / NS_PER_S, float(notional), side])
     now += wait
     liquidations.age(row, now)
@@ -44,12 +44,14 @@ class Market:
         self.now = T0
         self.card(100_000.0)
 
-    def card(self, mid, *forced, interest=0.0, thin=0, after_s=10):
+    def card(self, mid, *forced, interest=0.0, thin=0, after_s=10, open_interest=1e9):
         """Forced orders (signed notional) right before a card; its state."""
         self.now += after_s * NS_PER_S
         for notional in forced:
-            liquidations.on_liquidation(self.row, self.now, 1 if notional > 0 else -1, float(abs(notional)))
-        liquidations.on_card(self.row, self.now, mid, 50_000.0, 5.0, interest, thin)
+            side, size = (1 if notional > 0 else -1), float(abs(notional))
+            # a unit of quantity is worth 100
+            liquidations.on_liquidation(self.row, self.now, side, size, size / 100.0)
+        liquidations.on_card(self.row, self.now, mid, 50_000.0, 5.0, open_interest, interest, thin)
         return Cascade(int(self.row["state"]))
 
     def cascade(self):
@@ -85,6 +87,18 @@ def test_a_thin_side_in_the_direction_stands_in_for_open_interest():
     assert market.card(99_800.0, -500_000, interest=math.nan, thin=-1) is Cascade.CASCADE
 
 
+@pytest.mark.parametrize(
+    ("open_interest", "state"),
+    [(3_900_000.0, Cascade.CASCADE), (4_100_000.0, Cascade.BURST), (math.nan, Cascade.BURST)],
+)
+def test_a_quarter_per_cent_closed_by_force_stands_in_for_open_interest(open_interest, state):
+    market = Market()
+    market.card(99_990.0, 400_000)  # what was forced before the burst, and the other way, does not count
+    market.card(99_990.0, after_s=3_000)
+    market.card(99_990.0, -500_000)
+    assert market.card(99_800.0, -500_000, 90_000, open_interest=open_interest) is state
+
+
 def test_a_burst_that_fades_goes_quiet():
     market = Market()
     assert market.card(99_990.0, -500_000) is Cascade.BURST
@@ -95,7 +109,7 @@ def test_a_burst_that_fades_goes_quiet():
 
 def test_small_liquidations_are_no_burst_whatever_their_ratio():
     market = Market()
-    assert market.card(99_990.0, -9_999) is Cascade.QUIET
+    assert market.card(99_990.0, -2_499) is Cascade.QUIET
     assert liquidations.burst_of(market.row) > liquidations.BURST
     assert market.card(99_990.0, -500_000, after_s=3_600) is Cascade.BURST
 
