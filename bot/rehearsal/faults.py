@@ -142,7 +142,9 @@ class Faults:
         if self.strikes(Fault.NEW_SNAPSHOT, symbol):
             return {**book, "lastUpdateId": book["lastUpdateId"] + _LATER}
         if self.strikes(Fault.WRONG_SNAPSHOT, symbol):
-            return {**book, "bids": [[price, size + "1"] for price, size in book["bids"]]}
+            bids = book["bids"]
+            others = [size for _, size in bids[1:] + bids[:1]]  # each its neighbour's: right in form
+            return {**book, "bids": [[bid[0], size] for bid, size in zip(bids, others, strict=True)]}
         return book
 
     def to_json(self) -> str:
