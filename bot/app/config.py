@@ -108,6 +108,27 @@ class PaperConfig(Group):
     """Trades a UTC day and symbol that may fail the edge test, to learn; never counted as performance."""
 
 
+class LiveConfig(Group):
+    """Trading an account. Nothing is sent before the acknowledgement below is given."""
+
+    acknowledge: str = ""
+    """To trade real money, write: I accept that this bot trades my money"""
+    account: Literal["live", "test"] = "live"
+    """live: real money; test: the venue's demo or sandbox world."""
+    key_file: Path | None = None
+    """File that only you can read, with the key; the environment's LOPSIDE_API_KEY wins."""
+    secret_file: Path | None = None
+    """File that only you can read, with the secret; the environment's LOPSIDE_API_SECRET wins."""
+    passphrase_file: Path | None = None
+    """Third credential of OKX; the environment's LOPSIDE_API_PASSPHRASE wins."""
+    stop_trigger: Literal["mark", "last"] = "mark"
+    """Price that triggers stops on the exchange."""
+    look_every: Seconds = Field(default=5.0, ge=1, le=300)
+    """How often orders, positions and balance are compared with the venue's."""
+    heartbeat_url: str = ""
+    """Asked every minute while all is well, so that a watchdog outside notices silence."""
+
+
 class RiskConfig(Group):
     """Limits. Exits are never blocked by them."""
 
@@ -257,6 +278,7 @@ class Config(BaseSettings):
     session: SessionConfig = SessionConfig()
     market: MarketConfig = MarketConfig()
     paper: PaperConfig = PaperConfig()
+    live: LiveConfig = LiveConfig()
     risk: RiskConfig = RiskConfig()
     strategies: StrategiesConfig = StrategiesConfig()
     telegram: TelegramConfig = TelegramConfig()

@@ -26,6 +26,7 @@ from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine.inbox import End, Inbox, Numbering, Timer
 from bot.engine.kernel import State
 from bot.engine.scheduler import PacedClock, TickScheduler
+from bot.execution.news import News
 from bot.market.book import ASK, BID, levels
 from bot.market.events import Kind, empty_rows
 from bot.market.feeds.audit import Ladder
@@ -131,6 +132,7 @@ class LiveRun:
     state: Callable[[], State]
     answer: Callable[[], Answer]
     serve: Serve | None = None
+    hear: Callable[[News, int, int], None] | None = None
     duration_s: float | None = None
     opening: Sequence[np.ndarray] = ()
     on_raw: OnRaw | None = None
@@ -145,7 +147,7 @@ class LiveRun:
         paced = PacedClock(self.source.clock, self.source.clock.now_ns(), 1.0)
         scheduler = TickScheduler(paced, 1.0, lambda due, arrived: inbox.put(Timer(due, arrived)))
         consumer = asyncio.create_task(
-            consume(inbox, self.numbering, self.apply, self.in_message, self.stopping, self.answer)
+            consume(inbox, self.numbering, self.apply, self.in_message, self.stopping, self.answer, self.hear)
         )
         work = asyncio.create_task(self._feed(feeds, inbox))
         ends = asyncio.create_task(self._until_over(feeds))

@@ -14,8 +14,9 @@ import numpy as np
 
 from bot.core.clock import Clock
 from bot.core.commands import Answer
-from bot.engine.inbox import Asked, End, Inbox, Numbering, Timer
+from bot.engine.inbox import Asked, End, Heard, Inbox, Numbering, Timer
 from bot.engine.scheduler import PacedClock, TickScheduler
+from bot.execution.news import News
 
 FRAME_S = 0.02
 """Wall seconds whose rows are handed over as one frame."""
@@ -110,14 +111,18 @@ async def consume(
     in_message: Callable[[], bool],
     stopping: Callable[[], bool],
     answer: Callable[[], Answer],
+    hear: Callable[[News, int, int], None] | None = None,
 ) -> None:
-    """The one reader of an inbox: rows numbered and applied, timers never inside a message."""
-    held: list[Timer | Asked] = []
+    """The one reader of an inbox: rows numbered and applied, all else never inside a message.
+
+    `hear` takes the news of a live account with its number and time.
+    """
+    held: list[Timer | Asked | Heard] = []
     while not stopping():
         item = await inbox.get()
         if isinstance(item, End):
             return
-        if isinstance(item, Timer | Asked):
+        if isinstance(item, Timer | Asked | Heard):
             held.append(item)
         else:
             apply(numbering.rows(item))
@@ -126,6 +131,10 @@ async def consume(
             next_one = held.pop(0)
             if isinstance(next_one, Timer):
                 apply(numbering.timer(next_one))
+                continue
+            if isinstance(next_one, Heard):
+                if hear is not None:
+                    hear(next_one.news, *numbering.item(next_one.arrived_ns))
                 continue
             apply(numbering.rows(next_one.row))
             next_one.tell(answer())

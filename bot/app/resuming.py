@@ -25,6 +25,8 @@ def kept_state(source: Source, trading: Trading | None) -> dict[str, Any]:
             "risk": trading.risk.to_state(),
             "accounts": trading.accounts.to_state(),
         }
+        if trading.live is not None:
+            state["live"] = trading.live.to_state()
     return state
 
 
@@ -36,12 +38,21 @@ def restore_state(
     Raises BadInput when trades are open in other markets than this run's.
     """
     known: set[str] = set()
-    if options.kind == "paper" and "venue" in earlier:
+    live = trading.live is not None
+    if options.kind == "paper" and "live" in earlier:
+        raise BadInput(f"session {options.session!r} trades an account; name another --session for paper")
+    if options.kind == "live" and "venue" in earlier and "live" not in earlier:
+        raise BadInput(f"session {options.session!r} is a paper session; name another --session to go live")
+    if (options.kind == "paper" or live) and "venue" in earlier:
         trading.venue.restore(earlier["venue"])
         trading.risk.restore(earlier["risk"])
         trading.accounts.restore(earlier["accounts"])
         _restore_trades(options, source, trading, earlier)
         known = {i["settle"] for i in earlier["instruments"]}
+        if trading.live is not None:
+            trading.live.restore(earlier["live"])
+    if live:
+        return  # the account says what it holds
     for coin in sorted({i.settle for i in source.instruments} - known):
         trading.venue.deposit(coin, starting_balance_e8(options.config.paper, coin))
 

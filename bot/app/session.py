@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +22,9 @@ from bot.app.config import Config
 from bot.app.faces import Faces
 from bot.app.header import session_header
 from bot.app.live import LiveRun, LiveSource
+from bot.app.live_account import open_account
 from bot.app.live_markets import live_instruments, open_live
+from bot.app.live_trading import LiveTrading
 from bot.app.pacing import Split, run_paced
 from bot.app.pictures import Pictures
 from bot.app.plugins import Loaded, load_strategies
@@ -40,8 +42,10 @@ from bot.engine import checkpoint
 from bot.engine.command_rows import command_row
 from bot.engine.inbox import Asked, Inbox, Numbering
 from bot.engine.kernel import Ctl
+from bot.engine.loop import Trading
 from bot.engine.obeying import misdirected
 from bot.engine.scheduler import PacedClock
+from bot.execution.news import News, encode_news
 from bot.market.events import Kind, empty_rows
 from bot.market.synthetic import scenario as named_scenario
 from bot.market.tape import TapeHeader, open_tape
@@ -51,6 +55,8 @@ from bot.signals.learning.frozen import Keys
 from bot.signals.registry import card_names
 from bot.store.chronicle import Chronicle
 from bot.store.database import Database, session_folder
+from bot.store.encoding import encode
+from bot.store.heard import BEGIN, HeardItem, open_heard
 from bot.store.journal import StoreJournal
 from bot.store.learned import revive
 from bot.store.readings import FOLDER as READINGS_FOLDER
@@ -68,6 +74,8 @@ CHECKPOINT_NS = 60 * NS_PER_S
 CHECKPOINT_FILE = "checkpoint.npz"
 TRUTH_FILE = "truth.jsonl"
 TAPES_FOLDER = "tapes"
+REPLAYED = ("instruments", "venue", "trader", "risk", "accounts", "live")
+"""Of the kept state: what a replay of the run begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ class SessionOptions:
     """What to run. `speed` 0 runs as fast as possible with timers generated from stream time."""
 
     config: Config
-    kind: Literal["paper", "watch", "backtest"] = "paper"
+    kind: Literal["paper", "watch", "backtest", "live"] = "paper"
     market: Literal["demo", "replay", "live"] = "demo"
     tapes: tuple[Path, ...] = ()
     session: str = "paper"
@@ -91,6 +99,8 @@ class SessionOptions:
     on_status: Callable[[Status], None] | None = None
     on_warning: Callable[[str, Mapping[str, Any]], None] | None = None
     split: Split | None = None
+    heard: Path | None = None  # backtest: folder of the live session whose news is merged with its tape
+    dry: bool = False  # live: ask everything, send nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +176,9 @@ class _Running:
     pictures: Pictures = field(init=False)
     chronicle: Chronicle | None = None  # from the first row on
     recording: Recording | None = None
+    account: LiveTrading | None = None  # live
+    heard: Iterator[HeardItem] | None = None  # a replay's news of an account, by seq
+    _next_heard: HeardItem | None = None
     numbering: Numbering | None = None  # None: the source's own numbers are kept
     run_id: int = 0
     committed_ns: int = 0
@@ -194,9 +207,13 @@ class _Running:
         return self._finish()
 
     @property
+    def _real_time(self) -> bool:
+        return self.options.speed > 0 or isinstance(self.source, LiveSource)
+
+    @property
     def _own_timers(self) -> bool:
         """Whether the stream brings its timers, or a scheduler does."""
-        return self.source.own_timers or self.options.speed > 0 or isinstance(self.source, LiveSource)
+        return self.source.own_timers or self._real_time
 
     def _begin(self) -> None:
         """Build the engine, continue what an earlier run left, and open the recording."""
@@ -208,7 +225,7 @@ class _Running:
                 options.record, tapes, options.config.storage, self.clock.now_ns()
             )
         self.faces = Faces(
-            options.config.telegram if options.speed > 0 else None,
+            options.config.telegram if self._real_time else None,
             self.database.path.parent,
             self.source.instruments,
             self.clock,
@@ -224,11 +241,11 @@ class _Running:
             self.journal,
             trades=options.kind != "watch",
             own_timers=self._own_timers,
+            live=options.kind == "live" or options.heard is not None,
             on_tick=self._on_tick,
         )
         if self.wired.trading is not None:
-            restore_state(options, self.source, self.wired.trading, self.earlier)
-            self.wired.engine.accepting = not (options.kind == "paper" and self.earlier.get("paused", False))
+            self._continue(self.wired.trading)
         self.status = (
             None
             if options.on_status is None
@@ -236,6 +253,21 @@ class _Running:
         )
         self._open_recording()
         self.started_ns = self.committed_ns = self.saved_ns = monotonic_ns()
+
+    def _continue(self, trading: Trading) -> None:
+        """What an earlier run left. Live begins paused; a replay of it begins with what it began with."""
+        options = self.options
+        earlier = self.earlier
+        if options.heard is not None:
+            earlier, self.heard = open_heard(options.heard)
+        restore_state(options, self.source, trading, earlier)
+        if options.kind == "live":
+            engine, keep = self.wired.engine, self._keep_state
+            self.account = open_account(options, self.source, engine, self.journal, keep)
+            begun = {name: earlier[name] for name in REPLAYED if name in earlier}
+            self.journal.heard(0, self.clock.now_ns(), BEGIN, encode(begun))
+        paused = options.kind == "paper" and self.earlier.get("paused", False)
+        self.wired.engine.accepting = not paused and trading.live is None
 
     def _stream(self) -> None:
         if isinstance(self.source, LiveSource):
@@ -259,9 +291,26 @@ class _Running:
             )
             return
         for rows in self._batches():
-            self._apply(rows if self.numbering is None else self.numbering.rows(rows))
+            for part in self._with_news(rows if self.numbering is None else self.numbering.rows(rows)):
+                self._apply(part)
             if self.stop.is_set():
                 return
+        for item in self.heard or ():
+            self.wired.engine.hear(item.news, item.seq, item.recv_ns)
+
+    def _with_news(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """The rows, cut where the replayed session heard something, which the engine hears in between."""
+        at = 0
+        while self.heard is not None:
+            item = self._next_heard or next(self.heard, None)
+            self._next_heard = item
+            if item is None or item.seq > rows["seq"][-1]:
+                break
+            cut = int(np.searchsorted(rows["seq"], item.seq))
+            yield rows[at:cut]
+            self.wired.engine.hear(item.news, item.seq, item.recv_ns)
+            at, self._next_heard = cut, None
+        yield rows[at:]
 
     def _serve(self, inbox: Inbox, clock: PacedClock) -> AbstractAsyncContextManager[None]:
         """Take commands from other processes and from Telegram while the session runs."""
@@ -282,6 +331,20 @@ class _Running:
         if self.faces.speaks:
             self.pictures.start()
         return self.faces.open(Operator(look, obey, audit, self.clock), self.pictures.of)
+
+    @asynccontextmanager
+    async def _serve_live(self, inbox: Inbox, clock: PacedClock) -> AsyncIterator[None]:
+        """Commands, and the account when one is traded."""
+        account = nullcontext() if self.account is None else self.account.open(inbox)
+        async with self._serve(inbox, clock), account:
+            yield
+
+    def _hear(self, news: News, seq: int, now_ns: int) -> None:
+        """Journaled with its place among the rows, then decided upon."""
+        self.journal.heard(seq, now_ns, type(news).__name__, encode_news(news).decode())
+        self.wired.engine.hear(news, seq, now_ns)
+        if self.account is not None:
+            self.account.flush()
 
     def _batches(self) -> Iterator[np.ndarray]:
         """The source's rows, behind a gap in every market where an earlier run goes on."""
@@ -317,7 +380,8 @@ class _Running:
             numbering=self.numbering or Numbering(),
             state=lambda: self.wired.engine.state,
             answer=self.wired.engine.answers.pop,
-            serve=self._serve,
+            serve=self._serve_live,
+            hear=self._hear,
             duration_s=self.options.duration_s,
             opening=(gaps,) if gaps.size else (),
             instruments=lambda: live_instruments(self.options.config, self.options.symbols),
@@ -330,7 +394,7 @@ class _Running:
 
     def _warm_up(self, first_ns: int) -> None:
         """Continue from the last run's checkpoint, when it fits; where not, from what was learned."""
-        if self.options.kind != "paper" or self.options.fresh or self._restore_checkpoint(first_ns):
+        if not self._keeps or self.options.fresh or self._restore_checkpoint(first_ns):
             return
         for note in revive(self.database, self._keys, self.wired.engine.state.signals, first_ns):
             self._event(first_ns, note.what, note.detail, warn=note.warn)
@@ -395,7 +459,7 @@ class _Running:
 
     def _save_checkpoint(self) -> None:
         engine = self.wired.engine
-        if self.options.kind == "paper" and engine.now_ns and not engine.in_message:
+        if self._keeps and engine.now_ns and not engine.in_message:
             checkpoint.save(self._checkpoint, engine.state, self._owner)
 
     def _apply(self, rows: np.ndarray) -> None:
@@ -403,6 +467,8 @@ class _Running:
         if self.recording is not None:
             self.recording.append(rows)
         self.wired.engine.feed(rows)
+        if self.account is not None:
+            self.account.flush()
         now_ns = monotonic_ns()
         if now_ns - self.committed_ns >= COMMIT_NS:
             self._commit()
@@ -423,13 +489,21 @@ class _Running:
     def _commit(self) -> None:
         if self.chronicle is not None:
             self.chronicle.before_commit(self.wired.engine.now_ns, self.wired.engine.state.signals)
-        if self.options.kind == "paper":
+        self._keep_state()
+        self.journal.commit()
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether the next start of the session continues this run."""
+        return self.options.kind in ("paper", "live")
+
+    def _keep_state(self) -> None:
+        if self._keeps:
             state = kept_state(self.source, self.wired.trading)
             state["paused"] = not self.wired.engine.accepting
             self.journal.keep("session", state, self.wired.engine.now_ns)
             self.journal.keep("faces", self.faces.kept(), self.wired.engine.now_ns)
             self._keep_limits()
-        self.journal.commit()
 
     def _keep_limits(self, *, last: bool = False) -> None:
         """How the limits stand, for `lopside risk`; seldom enough to cost the loop nothing."""
@@ -441,7 +515,7 @@ class _Running:
 
     def _keep_learned(self) -> None:
         """A restart continues from it when the checkpoint no longer fits, as after an upgrade."""
-        if self.options.kind == "paper" and self.chronicle is not None:
+        if self._keeps and self.chronicle is not None:
             self.chronicle.keep_learned(self.wired.engine.now_ns)
 
     def _open_recording(self) -> None:

@@ -70,7 +70,7 @@ class StatusMaker:
             markets=tuple(self._market(m, instrument) for m, instrument in enumerate(engine.instruments)),
             trades=() if trading is None else tuple(self._trade(trading, t) for t in trading.trader.trades),
             money=tuple(
-                MoneyStatus(coin, wallet, equity, equity - self._first_equity.get(coin, equity))
+                MoneyStatus(coin, wallet, equity, equity - self._first(coin, equity))
                 for coin, wallet, equity in self._accounts()
             ),
             refusals=self._refusals(),
@@ -78,6 +78,12 @@ class StatusMaker:
             disabled=dict(engine.counts.disabled),
             accepting=engine.accepting and not (trading is not None and trading.risk.halted),
         )
+
+    def _first(self, coin: str, equity: int) -> int:
+        """Equity that gains count from: a live account tells what it holds only after the start."""
+        if not self._first_equity.get(coin):
+            self._first_equity[coin] = equity
+        return self._first_equity[coin]
 
     def _accounts(self) -> list[tuple[str, int, int]]:
         """Coin, wallet and equity of every settle coin."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from bot.app.config import Config, PaperConfig, RiskConfig
 from bot.app.plugins import Loaded
+from bot.core.enums import TriggerBy
 from bot.core.protocols import Journal
 from bot.core.units import NS_PER_MS, NS_PER_S, to_e8
 from bot.engine.decisions import DecisionHash, HashingJournal
 from bot.engine.kernel import new_state
 from bot.engine.loop import Engine, Trading
 from bot.engine.panel import Slot
+from bot.execution.desk import TraderRules
+from bot.execution.live_desk import LiveDesk
+from bot.execution.live_venue import LiveVenue
 from bot.execution.paper import PaperSettings, PaperVenue
 from bot.execution.trader import Trader
 from bot.execution.venue_state import QueueModel
@@ -26,8 +30,12 @@ from bot.risk.proposal import Fees
 from bot.risk.sizing import SizeRules
 from bot.risk.trades import TradeBook
 
+BACKSTOP_NS = 3 * NS_PER_S
+"""How long a price may lie beyond a stop on the exchange before we leave by market ourselves."""
+
 PAPER_Z = 0.0
-"""Standard errors taken off a setup's record in paper; live takes one."""
+LIVE_Z = 1.0
+"""Standard errors taken off a setup's record."""
 
 
 PAPER_LEVERAGE = PaperSettings().leverage
@@ -51,15 +59,22 @@ def wire(
     *,
     trades: bool,
     own_timers: bool,
+    live: bool = False,
     on_tick: Callable[[int], None] | None = None,
 ) -> Wired:
-    """An engine over cold arrays; `trades` False only watches."""
+    """An engine over cold arrays; `trades` False only watches. `live`: on an account, fed by news."""
     decisions = DecisionHash()
     hashing = HashingJournal(journal, decisions)
-    venue = PaperVenue(instruments, paper_settings(config.paper))
-    state = new_state(instruments, mt=venue.mt)
-    venue.attach(state.heads)
-    trading = _trading(config, instruments, venue, hashing) if trades else None
+    if live:
+        account = LiveVenue(instruments)
+        state = new_state(instruments)
+        account.attach(state.heads)
+        trading: Trading | None = _live_trading(config, instruments, account, hashing)
+    else:
+        venue = PaperVenue(instruments, paper_settings(config.paper))
+        state = new_state(instruments, mt=venue.mt)
+        venue.attach(state.heads)
+        trading = _trading(config, instruments, venue, hashing) if trades else None
     engine = Engine(
         state,
         instruments,
@@ -137,3 +152,24 @@ def _trading(
     risk = RiskManager(limits, gate_rules(config), by_market, book, fees)
     trader = Trader(venue, journal, by_market, book, on_closed=risk.closed, on_sent=risk.sent)
     return Trading(venue, risk, trader, AccountTracker())
+
+
+def _live_trading(
+    config: Config, instruments: Sequence[Instrument], venue: LiveVenue, journal: Journal
+) -> Trading:
+    """No exploration, a standard error off every record, stops by the configured price."""
+    book = TradeBook()
+    by_market = dict(enumerate(instruments))
+    gate = replace(gate_rules(config), z=LIVE_Z, explore_per_day=0)
+    risk = RiskManager(risk_limits(config.risk), gate, by_market, book)
+    trigger_by = TriggerBy.MARK if config.live.stop_trigger == "mark" else TriggerBy.LAST
+    trader = Trader(
+        venue,
+        journal,
+        by_market,
+        book,
+        on_closed=risk.closed,
+        rules=TraderRules(trigger_by=trigger_by, backstop_ns=BACKSTOP_NS),
+    )
+    desk = LiveDesk(venue, trader, journal, trigger_by)
+    return Trading(venue, risk, trader, AccountTracker(), desk)

@@ -51,6 +51,7 @@ def _root(
 
 app.command()(running.paper)
 app.command()(running.watch)
+app.command()(running.live)
 app.command()(running.backtest)
 app.add_typer(importing.commands, name="import")
 app.add_typer(tape.commands, name="tape")

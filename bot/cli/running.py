@@ -145,6 +145,31 @@ def watch(
     _run("watch", settings, tape, as_json, record=record, truth=truth)
 
 
+def live(
+    duration: For = None,
+    symbols: Symbols = None,
+    venue: Venue = None,
+    references: References = None,
+    url: Url = None,
+    session: Session = None,
+    record: Record = None,
+    dry: Annotated[
+        bool, typer.Option("--dry", help="Walk everything, read the account, send no order.")
+    ] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Trade an account. Begins paused; `lopside resume` arms it. docs/trading.md says what is checked first.
+
+    Needs keys that cannot withdraw, and live.acknowledge in the configuration for real money.
+    Ctrl-C leaves positions with their stops on the exchange; the next start goes on with them.
+    """
+    heard = {"venue": venue, "references": references, "urls": url}
+    name = session or "live"
+    settings = _settings(config, "live", None, duration, None, None, symbols, name, heard=heard)
+    _run("live", settings, None, as_json, record=record, dry=dry)
+
+
 def backtest(
     tapes: Annotated[
         list[Path], typer.Argument(metavar="TAPE...", help="Tapes, one after the other.", show_default=False)
@@ -153,6 +178,14 @@ def backtest(
     symbols: Symbols = None,
     session: Session = None,
     strategies: Strategies = None,
+    heard: Annotated[
+        str | None,
+        typer.Option(
+            "--heard",
+            metavar="SESSION",
+            help="Replay this live session: its tape with what its account said, to the same decision hash.",
+        ),
+    ] = None,
     fresh: Fresh = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
@@ -161,7 +194,8 @@ def backtest(
     settings = _settings(
         config, "replay", tapes, duration, "max", None, symbols, session or "backtest", strategies=strategies
     )
-    _run("backtest", settings, tapes, as_json, fresh=fresh)
+    folder = None if heard is None else settings.storage.folder.expanduser() / heard
+    _run("backtest", settings, tapes, as_json, fresh=fresh, heard=folder)
 
 
 def _settings(

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bot.core.messages import Denied, Fill, Intent, MarketView, Order, Plan, Report, TradeView
+from bot.core.valuation import Unrealised
 
 
 class Strategy(Protocol):
@@ -38,6 +39,27 @@ class Broker(Protocol):
     def equity_e8(self, coin: str) -> int:
         """Wallet plus unrealised at mark, e8 of the coin."""
         ...
+
+
+class Venue(Broker, Protocol):
+    """The account that the engine trades on: a broker with money, on paper or live."""
+
+    orders_survive: bool
+    """Whether orders still rest there after a restart of ours."""
+
+    def drain(self, now_ns: int) -> list[Report]:
+        """Reports that have arrived by now, in order, their money booked."""
+        ...
+
+    def wallet_e8(self, coin: str) -> int: ...
+
+    def unrealised(self, market: int) -> Unrealised: ...
+
+    def deposit(self, coin: str, amount_e8: int) -> None: ...
+
+    def to_state(self) -> dict[str, Any]: ...
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
 
 
 class Journal(Protocol):

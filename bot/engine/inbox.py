@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.core.commands import Answer
+from bot.execution.news import News
 from bot.market.events import EVENT, Kind
 
 
@@ -38,11 +39,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """News of a live account, and when it arrived."""
+
+    news: News
+    arrived_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """Nothing more will come."""
 
 
-Item = np.ndarray | Timer | Asked | End
+Item = np.ndarray | Timer | Asked | Heard | End
 
 
 class Inbox:
@@ -95,6 +104,12 @@ class Numbering:
             self.last_seq = int(rows["seq"][-1])
             self.last_ns = int(rows["recv_ns"][-1])
         return rows
+
+    def item(self, arrived_ns: int) -> tuple[int, int]:
+        """Number and time of something that is no row; the tape has a hole there, the journal the item."""
+        self.last_seq += 1
+        self.last_ns = max(self.last_ns, arrived_ns)
+        return self.last_seq, self.last_ns
 
     def timer(self, timer: Timer) -> np.ndarray:
         """A numbered TIMER row."""

@@ -16,7 +16,7 @@ from bot.core.commands import Answer
 from bot.core.enums import Mode, Stage, Trust
 from bot.core.errors import KernelError
 from bot.core.messages import Denied, MarketView, TradeView
-from bot.core.protocols import Journal, Strategy
+from bot.core.protocols import Journal, Strategy, Venue
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine import sentinels
 from bot.engine.command_rows import command_of
@@ -32,7 +32,8 @@ from bot.engine.panel import Panel, Slot
 from bot.engine.scheduler import TICK_NS, first_due_ns, modes_due
 from bot.engine.shadows import Shadows
 from bot.engine.thin_looks import ThinLooks
-from bot.execution.paper import PaperVenue
+from bot.execution.live_desk import LiveDesk
+from bot.execution.news import News
 from bot.execution.trader import Trader
 from bot.market.book import ASK, BID, best_tick, grow
 from bot.market.doubts import verdict_with
@@ -60,10 +61,11 @@ _ANSWERS = 64  # to commands, until whoever asked takes them
 class Trading:
     """What the engine trades with; without it, it only watches."""
 
-    venue: PaperVenue
+    venue: Venue
     risk: RiskManager
     trader: Trader
     accounts: AccountTracker
+    live: LiveDesk | None = None  # takes in what a live account says
 
 
 @dataclass(slots=True)
@@ -150,6 +152,24 @@ class Engine:
             self._answer(stop, rows, at)
         self.counts.rows += rows.size
 
+    def hear(self, news: News, seq: int, now_ns: int) -> None:
+        """An inbox item that is no row; only between messages, `seq` and time not before the last row's."""
+        trading, ctl = self._need(), self.state.ctl
+        if trading.live is None:
+            raise ValueError("news came to an engine that does not trade live")
+        if not self.counts.first_ns:
+            self._start(now_ns)
+        ctl[Ctl.NOW], ctl[Ctl.SEQ] = max(self.now_ns, now_ns), seq
+        trading.live.hear(news, self.now_ns)
+        self._reports()
+        if self.now_ns >= ctl[Ctl.DEADLINE]:
+            self._deadline()
+
+    @property
+    def deadline_ns(self) -> int:
+        """When a trade next needs a look, in stream time; FOREVER when nothing waits."""
+        return int(self.state.ctl[Ctl.DEADLINE])
+
     @property
     def halted(self) -> bool:
         """Whether a limit has stopped entries until a person resets it."""
@@ -217,7 +237,7 @@ class Engine:
         elif not first_ns - TICK_NS < due_ns < FOREVER:
             self.state.ctl[Ctl.NEXT_TIMER] = first_due_ns(first_ns)
         if self.trading is not None and len(self.trading.trader.trades):
-            self.trading.trader.resume(first_ns)
+            self.trading.trader.resume(first_ns, orders_survive=self.trading.venue.orders_survive)
             self._rearm()
 
     def _answer(self, stop: int, rows: np.ndarray, at: int) -> None:
@@ -296,10 +316,15 @@ class Engine:
         return self._readings
 
     def _cycle(self, market: int, mode: Mode) -> None:
-        view = self.view(market, mode) if self.accepting else None
+        view = self.view(market, mode) if self.accepting and not self._blocked() else None
         if view is not None:
             for strategy in self._panel.entering(mode):
                 self._enter(strategy, view)
+
+    def _blocked(self) -> bool:
+        """Whether a live account has something unexplained: nothing is entered until it is."""
+        live = self._need().live
+        return live is not None and bool(live.blocked)
 
     def _enter(self, strategy: Strategy, view: MarketView) -> None:
         trading = self._need()

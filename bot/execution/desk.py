@@ -25,12 +25,15 @@ class TraderRules:
     """How stops trigger, how long an answer may take, and when a refused exit is tried again.
 
     `answer_ns` bounds the time a position may wait for a stop to be confirmed:
-    after it the position is flattened.
+    after it the position is flattened. `backstop_ns`: a price beyond the stop, or a triggered stop
+    without its fills, for so long means that the stop does not work: out by market; 0 leaves it to
+    the venue, which on paper is right.
     """
 
     trigger_by: TriggerBy = TriggerBy.LAST
     answer_ns: int = 2_500_000_000
     retry_ns: int = 1_000_000_000
+    backstop_ns: int = 0
 
 
 class Desk:
@@ -61,6 +64,7 @@ class Desk:
         *,
         price: int = 0,
         trigger: int = 0,
+        trigger_by: TriggerBy | None = None,
         time_in_force: TimeInForce = TimeInForce.GTC,
         slot: int = 0,
         intent_id: str = "",
@@ -79,7 +83,7 @@ class Desk:
             lots=lots,
             price=price,
             trigger=trigger,
-            trigger_by=self.rules.trigger_by,
+            trigger_by=self.rules.trigger_by if trigger_by is None else trigger_by,
             time_in_force=time_in_force,
             reduce_only=not entering,
             sent_ns=now_ns,
@@ -125,6 +129,10 @@ class Desk:
             for t in self.of(trade)
             if t.working and (t.role is OrderRole.EXIT or (t.role is OrderRole.STOP and t.triggered))
         )
+
+    def exiting_lots(self, trade: Trade) -> int:
+        """Lots that exits alone are about to close."""
+        return sum(t.left for t in self.of(trade, OrderRole.EXIT) if t.working)
 
     def answers_due_ns(self, trade: Trade) -> list[int]:
         """When the venue's answers to orders and cancels are overdue."""

@@ -77,14 +77,25 @@ class Ledger:
 
     def fill(self, market: int, side: Side, lots: int, price: int, fee_rate: Decimal) -> Booked:
         """Book a fill of `lots` > 0 at `price` ticks; a negative rate is a rebate."""
-        account = self.account(self._instruments[market].settle)
-        fee = to_e8(
-            lots * abs(self._value(market, Fraction(price))) * self._units[market] * Fraction(fee_rate)
-        )
-        realised = self._trade(market, side * lots, self._value(market, Fraction(price)))
-        account.fees_e8 += fee
-        account.realised_e8 += realised
-        return Booked(fee, realised)
+        fee = self.fee_e8(market, lots, Fraction(price), fee_rate)
+        return self.told_fill(market, side, lots, Fraction(price), fee)
+
+    def fee_e8(self, market: int, lots: int, price: Fraction, rate: Decimal) -> int:
+        """Fee of a fill at a rate, settle coin; nothing is booked."""
+        return to_e8(lots * abs(self._value(market, price)) * self._units[market] * Fraction(rate))
+
+    def told_fill(
+        self, market: int, side: Side, lots: int, price: Fraction, fee_e8: int, fee_coin: str = ""
+    ) -> Booked:
+        """Book a fill whose fee the venue told, in `fee_coin` ("" the settle coin).
+
+        The price is in ticks but need not be whole: forced closes happen between them.
+        """
+        settle = self._instruments[market].settle
+        realised = self._trade(market, side * lots, self._value(market, price))
+        self.account(fee_coin or settle).fees_e8 += fee_e8
+        self.account(settle).realised_e8 += realised
+        return Booked(fee_e8, realised)
 
     def _trade(self, market: int, lots: int, value: Fraction) -> int:
         """Change the position by signed `lots` at v(price); returns what that realised, e8."""
@@ -104,8 +115,16 @@ class Ledger:
     def funding(self, market: int, lots: int, mark: Fraction, rate: Fraction) -> int:
         """Settle funding of signed `lots` at a mark in ticks; e8 received: long pays a positive rate."""
         amount = to_e8(-lots * abs(self._value(market, mark)) * self._units[market] * rate)
-        self.account(self._instruments[market].settle).funding_e8 += amount
+        self.told_funding(self._instruments[market].settle, amount)
         return amount
+
+    def adopt(self, market: int, lots: int, price: Fraction) -> None:
+        """Hold signed `lots` entered at `price` ticks from now on; no money moves."""
+        self._holdings[market] = Holding(lots, self._value(market, price) if lots else Fraction(0))
+
+    def told_funding(self, coin: str, amount_e8: int) -> None:
+        """Book funding that the venue paid (+) or took (-)."""
+        self.account(coin).funding_e8 += amount_e8
 
     def position_lots(self, market: int) -> int:
         return self._holdings[market].lots

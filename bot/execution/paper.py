@@ -15,9 +15,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
-from math import isnan, nan
+from math import nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,8 +25,10 @@ from bot.core.enums import Liquidity, RejectReason, ReportKind, Side
 from bot.core.errors import KernelError
 from bot.core.messages import Order, Report
 from bot.core.units import NS_PER_MS, to_e8
+from bot.core.valuation import PriceSource, Unrealised
 from bot.execution.ledger import Ledger
 from bot.execution.positions import liquidation_ticks
+from bot.execution.valuing import exact_ticks, valuation_ticks
 from bot.execution.venue_state import FOREVER, Knob, Matching, QueueModel, Slot, enqueue, new_matching
 from bot.market.heads import new_heads
 from bot.market.instruments import Instrument
@@ -54,19 +55,6 @@ class PaperSettings:
     liquidation_fee: Decimal = Decimal("0.0125")  # of a forced close, in place of the taker fee
 
 
-class PriceSource(StrEnum):
-    """What a position was valued at."""
-
-    MARK = "mark"
-    LAST = "last"  # no mark known: the last trade served
-    ENTRY = "entry"  # no price known at all: unrealised counts as 0
-
-
-class Unrealised(NamedTuple):
-    amount_e8: int
-    source: PriceSource
-
-
 class Row(NamedTuple):
     """A REPORT record in Python's types."""
 
@@ -86,7 +74,9 @@ class Row(NamedTuple):
 
 
 class PaperVenue:
-    """A `Broker`. `mt` belongs to the compiled loop; `attach` tells which heads hold the prices."""
+    """A `Venue`. `mt` belongs to the compiled loop; `attach` tells which heads hold the prices."""
+
+    orders_survive = False
 
     def __init__(
         self,
@@ -340,7 +330,7 @@ class PaperVenue:
             booked = ledger.fill(row.market, Side(row.side), row.lots, row.price, rate)
             return booked.fee_e8, booked.realised_e8, 0
         if row.kind == ReportKind.FUNDING:
-            mark = self._ticks(row.market, row.mark) or Fraction(row.price)
+            mark = exact_ticks(self.instruments[row.market], row.mark) or Fraction(row.price)
             rate_fraction = Fraction(repr(row.rate))
             return 0, 0, ledger.funding(row.market, row.side * row.lots, mark, rate_fraction)
         return 0, 0, 0
@@ -351,17 +341,5 @@ class PaperVenue:
         maker, taker = self.fees(row.market)
         return maker if row.liquidity == Liquidity.MAKER else taker
 
-    def _ticks(self, market: int, price: float) -> Fraction | None:
-        """A quote price, as its shortest decimal, in ticks; None for nan."""
-        return (
-            None if isnan(price) else Fraction(repr(float(price))) / Fraction(self.instruments[market].tick)
-        )
-
     def _price(self, market: int) -> tuple[Fraction | None, PriceSource]:
-        head = self._heads[market]
-        mark = self._ticks(market, head["mark"])
-        if mark:
-            return mark, PriceSource.MARK
-        if head["trade_price"] > 0:
-            return Fraction(int(head["trade_price"])), PriceSource.LAST
-        return None, PriceSource.ENTRY
+        return valuation_ticks(self._heads[market], self.instruments[market])

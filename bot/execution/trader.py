@@ -80,6 +80,23 @@ class Trader:
         self._journal.trade(trade.row())
         return trade
 
+    def adopt(self, plan: Plan, price: int, now_ns: int) -> Trade:
+        """Take over a position that is open without us, entered at `price` ticks: it gets the plan's stop."""
+        intent = plan.intent
+        if self.trades.of_market(intent.market) is not None:
+            raise IllegalTransition(f"adopt {intent.id}: {intent.symbol} already has an open trade")
+        instrument = self._instruments[intent.market]
+        trade = Trade(plan, now_ns, instrument.settle, instrument.inverse, plan.stop, entry_working=False)
+        trade.add_entry(plan.lots, price, now_ns)
+        trade.step(Stage.OPEN)
+        self.trades.add(trade)
+        self._journal.intent(intent)
+        self._journal.plan(plan)
+        self._journal.trade(trade.row())
+        self._measure(trade, now_ns)
+        self._steer(trade, now_ns)
+        return trade
+
     def apply(self, intent: Intent, now_ns: int) -> bool:
         """REDUCE, MOVE_STOP or CANCEL_ENTRY of the trade's own strategy and mode.
 
@@ -150,6 +167,7 @@ class Trader:
             price = prices.get(trade.market, float("nan"))
             trade.see_price(price)
             self._desk.mark_unanswered(trade, now_ns)
+            self._watch_stop(trade, price, now_ns)
             if _time_is_up(trade, now_ns):
                 self._begin_exit(trade, ExitReason.TIME, now_ns)
             if _entry_is_over(trade, now_ns, price):
@@ -182,22 +200,30 @@ class Trader:
         self._desk.tickets = Tickets(msgspec.convert(state["tickets"], list[Ticket], strict=False))
         self.strays = state["strays"]
 
-    def resume(self, now_ns: int) -> None:
-        """After `restore`, where orders did not survive the restart (paper).
+    def resume(self, now_ns: int, *, orders_survive: bool = False) -> None:
+        """After `restore`.
 
-        Open quantities are reconciled with the venue, entries are over, and
-        stops, targets and exits are placed anew.
+        Where orders did not survive the restart (paper), open quantities are reconciled with the venue,
+        entries are over, and stops, targets and exits are placed anew. Where they did (live), what has
+        become of each is asked and told as news.
         """
+        if orders_survive:
+            return
         for trade in self.trades:
             for ticket in self._desk.of(trade):
                 if ticket.open:
                     ticket.gone(now_ns)
             trade.entry_working = False
-            gained = reconcile(trade, self._broker.position_lots(trade.market), now_ns)
-            if gained:
-                self._journal.audit(now_ns, "reconciled", {"trade": trade.id, "lots": gained})
-            self._measure(trade, now_ns)
-            self._steer(trade, now_ns)
+            self.match_position(trade, self._broker.position_lots(trade.market), now_ns)
+
+    def match_position(self, trade: Trade, position_lots: int, now_ns: int) -> int:
+        """Make a trade say what the venue holds, and send what is missing; the lots gained or lost."""
+        gained = reconcile(trade, position_lots, now_ns)
+        if gained:
+            self._journal.audit(now_ns, "reconciled", {"trade": trade.id, "lots": gained})
+        self._measure(trade, now_ns)
+        self._steer(trade, now_ns)
+        return gained
 
     def _reduce(self, trade: Trade, intent: Intent, now_ns: int) -> bool:
         asked = self._desk.tickets.get(client_order_id(intent.id, OrderRole.EXIT.value, 0))
@@ -229,8 +255,8 @@ class Trader:
         return True
 
     def _cancel_entry(self, trade: Trade, intent: Intent, now_ns: int) -> bool:
-        entry = self._desk.of(trade, OrderRole.ENTRY)[0]
-        if not entry.open or entry.asked_ns:
+        entry = next(iter(self._desk.of(trade, OrderRole.ENTRY)), None)  # an adopted trade has none
+        if entry is None or not entry.open or entry.asked_ns:
             return False
         self._journal.intent(intent)
         trade.detail = intent.reason
@@ -249,6 +275,7 @@ class Trader:
         if report.kind is ReportKind.FILL:
             self._take_fill(trade, ticket, report)
         elif report.kind is ReportKind.TRIGGERED:
+            trade.past_stop_ns = trade.past_stop_ns or report.now_ns
             self._begin_exit(trade, ExitReason.STOP, report.now_ns)
         elif ticket.state is OrderState.REJECTED:
             trade.detail = f"{ticket.role.value} rejected: {report.reason.name.lower()}"
@@ -352,13 +379,39 @@ class Trader:
             self._close(trade, now_ns)
 
     def _protect(self, trade: Trade, now_ns: int) -> None:
-        step = protector.next_step(trade.open_lots, trade.stop, self._desk.of(trade, OrderRole.STOP))
-        if step.failed:
+        rungs = protector.ladder(trade, self._desk.rules.trigger_by)
+        stops = self._desk.of(trade, OrderRole.STOP)
+        step = protector.next_step(trade.open_lots, rungs, stops)
+        since_ns = protector.lost_since_ns(stops)
+        if step.failed or (since_ns and now_ns - since_ns >= self._desk.rules.answer_ns):
             self._begin_exit(trade, ExitReason.UNPROTECTED, now_ns)
-        elif step.place:
-            self._desk.send(trade, OrderRole.STOP, trade.open_lots, now_ns, trigger=trade.stop)
+        elif step.place is not None:
+            wanted = step.place
+            self._desk.send(
+                trade,
+                OrderRole.STOP,
+                trade.open_lots,
+                now_ns,
+                trigger=wanted.trigger,
+                trigger_by=wanted.trigger_by,
+            )
         for ticket in step.drop:
             self._desk.cancel(ticket, now_ns)
+
+    def _watch_stop(self, trade: Trade, price: float, now_ns: int) -> None:
+        """A price beyond the stop for too long: it does not work, whatever the venue says of it."""
+        if trade.stage is Stage.OPEN and self._desk.rules.backstop_ns:
+            if int(trade.side) * (price - trade.stop) >= 0:
+                trade.past_stop_ns = 0
+            elif price == price:
+                trade.past_stop_ns = trade.past_stop_ns or now_ns
+            if self._stop_failed(trade, now_ns):
+                self._journal.audit(now_ns, "stop_did_not_fire", {"trade": trade.id, "stop": trade.stop})
+                self._begin_exit(trade, ExitReason.STOP, now_ns)
+
+    def _stop_failed(self, trade: Trade, now_ns: int) -> bool:
+        patience_ns = self._desk.rules.backstop_ns
+        return 0 < patience_ns <= now_ns - trade.past_stop_ns if trade.past_stop_ns else False
 
     def _aim(self, trade: Trade, now_ns: int) -> None:
         """Rest the targets, once the entry is over and its quantity is known."""
@@ -392,7 +445,8 @@ class Trader:
         if trade.open_lots == 0:
             self._desk.cancel_all(trade, OrderRole.STOP, now_ns)  # until then it protects
             self._desk.cancel_all(trade, OrderRole.EXIT, now_ns)
-        lacking = trade.open_lots - self._desk.leaving_lots(trade)
+        leaving = self._desk.exiting_lots(trade) if self._stop_failed(trade, now_ns) else None
+        lacking = trade.open_lots - (self._desk.leaving_lots(trade) if leaving is None else leaving)
         if lacking > 0 and now_ns >= trade.retry_ns:
             self._desk.send(trade, OrderRole.EXIT, lacking, now_ns)
 
@@ -426,6 +480,12 @@ class Trader:
         intent = trade.plan.intent
         if trade.stage is Stage.OPEN and intent.time_stop_ns > 0:
             yield trade.filled_ns + intent.time_stop_ns
+        patience_ns = self._desk.rules.backstop_ns
+        if patience_ns and trade.past_stop_ns and trade.open_lots > self._desk.exiting_lots(trade):
+            yield max(trade.past_stop_ns + patience_ns, trade.retry_ns)
+        lost_ns = protector.lost_since_ns(self._desk.of(trade, OrderRole.STOP))
+        if trade.stage is Stage.OPEN and lost_ns:
+            yield lost_ns + self._desk.rules.answer_ns
         if trade.stage is Stage.EXITING and trade.open_lots > self._desk.leaving_lots(trade):
             yield trade.retry_ns
         unasked = trade.entry_working and not self._desk.of(trade, OrderRole.ENTRY)[0].asked_ns

@@ -81,6 +81,7 @@ class Trade:
     exposed_since_ns: int = 0  # open without a proven stop since then, 0 while protected
     unprotected_ns: int = 0
     unprotected_max_ns: int = 0
+    past_stop_ns: int = 0  # beyond the stop, or the stop triggered, and not out yet since then; 0: neither
     reopened: bool = False
 
     @property

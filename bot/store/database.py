@@ -57,7 +57,7 @@ class Database:
             if fresh:
                 for suffix in ("", "-wal", "-shm"):
                     path.with_name(path.name + suffix).unlink(missing_ok=True)
-            connection = sqlite3.connect(path, isolation_level=None)
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             made = cls(path, connection, lock)
             made._prepare()
         except BaseException:
@@ -91,6 +91,10 @@ class Database:
             # A crash of the machine may lose the last commits, never consistency; of the process, nothing.
             self.connection.execute("PRAGMA synchronous = NORMAL")
             schema.migrate(self.tables)
+
+    def survive_power_loss(self) -> None:
+        """Every commit is on the disk when it returns; live trading sends only what is."""
+        self.connection.execute("PRAGMA synchronous = FULL")
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows as dictionaries."""

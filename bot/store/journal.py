@@ -7,8 +7,10 @@ with the process, which is why live trading commits before it sends.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bot.core.messages import Denied, Fill, Intent, Order, Plan, Report
 from bot.store import schema
@@ -37,6 +39,17 @@ class Listener(Protocol):
     ) -> None: ...
 
 
+class _Batch(NamedTuple):
+    """What one transaction writes."""
+
+    rows: dict[str, list[tuple[Any, ...]]]
+    trades: dict[str, tuple[Any, ...]]
+    denials: list[tuple[Any, ...]]
+    tracked: dict[str, dict[tuple[str, int], tuple[Any, ...]]]
+    kept: dict[str, tuple[Any, int]]
+    learned: dict[str, tuple[int, str, bytes]]
+
+
 class StoreJournal:
     """`bot.core.protocols.Journal` over a session's database, for one run.
 
@@ -56,6 +69,7 @@ class StoreJournal:
         self._refusals = Refusals()
         self._held = 0
         self._flushes = True
+        self._writing = threading.Lock()
         self.commits = 0
         self.tally = Tally()
         self._listener = listener
@@ -215,6 +229,10 @@ class StoreJournal:
         """A traded weight changed."""
         self._add("weights", (self._run, now_ns, market, mode, expert, before, after, reason))
 
+    def heard(self, seq: int, recv_ns: int, kind: str, body: str) -> None:
+        """An item of the inbox that is no row; a replay merges these with the tape by `seq`."""
+        self._add("inbox", (self._run, seq, recv_ns, kind, body))
+
     def learned(self, name: str, data: bytes, detail: Mapping[str, Any], now_ns: int) -> None:
         """Keep what a learner knows, for the next start, written with the rows of the next commit.
 
@@ -235,25 +253,65 @@ class StoreJournal:
 
     def commit(self) -> None:
         """Write everything held in one transaction; all of it or, on an error, none of it."""
+        with self._writing:
+            self._write(self._batch())
+            self._forget()
+
+    async def commit_aside(self) -> None:
+        """The same for what is held now, in a worker thread: the loop goes on meanwhile.
+
+        Raises what the writing raised; what was held then waits for the next commit.
+        """
+        batch = self._batch()
+        self._forget()
+        try:
+            await asyncio.to_thread(self._write_alone, batch)
+        except BaseException:
+            self._put_back(batch)
+            raise
+
+    def _write_alone(self, batch: _Batch) -> None:
+        with self._writing:
+            self._write(batch)
+
+    def _batch(self) -> _Batch:
+        return _Batch(
+            {name: list(rows) for name, rows in self._rows.items() if rows},
+            dict(self._trades),
+            self._refusals.changed(self._run),
+            {table: dict(tracked) for table, tracked in self._tracked.items()},
+            dict(self._kept),
+            dict(self._learned),
+        )
+
+    def _put_back(self, batch: _Batch) -> None:
+        """Before what has come since. Refusals come again with their next repeat."""
+        for name, rows in batch.rows.items():
+            self._rows[name][:0] = rows
+        self._trades = batch.trades | self._trades
+        self._tracked = {table: kept | self._tracked[table] for table, kept in batch.tracked.items()}
+        self._kept = batch.kept | self._kept
+        self._learned = batch.learned | self._learned
+
+    def _write(self, batch: _Batch) -> None:
         connection = self._database.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for name, rows in self._rows.items():
-                if rows:
-                    connection.executemany(_INSERTS[name], rows)
-            connection.executemany(_REPLACE_TRADE, list(self._trades.values()))
-            connection.executemany(_PUT_DENIAL, self._refusals.changed(self._run))
-            for table, tracked in self._tracked.items():
+            for name, rows in batch.rows.items():
+                connection.executemany(_INSERTS[name], rows)
+            connection.executemany(_REPLACE_TRADE, list(batch.trades.values()))
+            connection.executemany(_PUT_DENIAL, batch.denials)
+            for table, tracked in batch.tracked.items():
                 connection.executemany(_TRACKED[table], list(tracked.values()))
-            for key, (value, now_ns) in self._kept.items():
+            for key, (value, now_ns) in batch.kept.items():
                 self._database.put_state(key, value, now_ns)
-            for name, values in self._learned.items():
+            for name, values in batch.learned.items():
                 connection.execute(_PUT_LEARNED, (name, self._run, *values))
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
-        self._forget()
+        self.commits += 1
 
     def _forget(self) -> None:
         for rows in self._rows.values():
@@ -265,7 +323,6 @@ class StoreJournal:
         self._learned.clear()
         self._refusals.written()
         self._held = 0
-        self.commits += 1
 
     def _track(self, table: str, row: Mapping[str, Any]) -> None:
         columns = list(_COLUMNS[table])[1:]
@@ -332,6 +389,7 @@ _INSERTS = {
     "equity": _insert("equity", schema.EQUITY),
     "audit": _insert("audit", schema.AUDIT),
     "weights": _insert("weights", schema.WEIGHTS),
+    "inbox": _insert("inbox", schema.INBOX),
     "outcomes": _insert("outcomes", schema.OUTCOMES),
     "shadows": _insert("shadows", schema.SHADOWS),
 }

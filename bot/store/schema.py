@@ -265,6 +265,8 @@ SHADOWS: Columns = {
 }
 LEARNED: Columns = {"name": str, "run": int, "now_ns": int, "detail": str, "data": bytes}
 
+INBOX: Columns = {"run": int, "seq": int, "recv_ns": int, "kind": str, "body": str}
+
 
 def _first(tables: Tables) -> None:
     tables.create_table("sessions", SESSIONS, pk="name")
@@ -305,7 +307,16 @@ def _what_decisions_leave(tables: Tables) -> None:
     tables.table("shadows").create_index(["trade_id"])
 
 
-MIGRATIONS: tuple[Callable[[Tables], None], ...] = (_first, _what_signals_leave, _what_decisions_leave)
+def _what_a_live_account_says(tables: Tables) -> None:
+    tables.create_table("inbox", INBOX, pk=("run", "seq"))
+
+
+MIGRATIONS: tuple[Callable[[Tables], None], ...] = (
+    _first,
+    _what_signals_leave,
+    _what_decisions_leave,
+    _what_a_live_account_says,
+)
 VERSION = len(MIGRATIONS)
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from bot.core.enums import OrderType, RejectReason, ReportKind, Side, TimeInForce
 from bot.core.errors import KernelError
-from bot.execution.paper import MAX_ORDERS, PriceSource
+from bot.core.valuation import PriceSource
+from bot.execution.paper import MAX_ORDERS
 from bot.execution.venue_state import Knob
 from bot.market.venue_clock import VENUE_CLOCK, corrected_ns
 from tests.execution.paper_world import INVERSE, LINEAR, World, quiet_world

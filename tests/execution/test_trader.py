@@ -172,16 +172,31 @@ def test_a_growing_position_gets_the_new_stop_before_the_old_one_goes(desk: Desk
 
 
 @pytest.mark.parametrize("kind", [ReportKind.REJECTED, ReportKind.CANCELED, ReportKind.EXPIRED])
-def test_a_stop_refused_or_taken_away_flattens_at_market(desk: Desk, kind: ReportKind) -> None:
+def test_a_stop_refused_or_taken_away_again_and_again_flattens_at_market(
+    desk: Desk, kind: ReportKind
+) -> None:
     trade = desk.open()
     desk.fill(desk.last(ENTRY), 10)
-    desk.say(kind, desk.last(STOP))
+    for _ in range(4):
+        assert desk.all(EXIT) == []
+        desk.say(kind, desk.last(STOP))
     assert shape(desk.last(EXIT)) == (EXIT, Side.SELL, OrderType.MARKET, 10, 0, 0)
     assert desk.last(EXIT).reduce_only
     desk.fill(desk.last(EXIT), 10, 99_990)
     for order in desk.all(TARGET):
         desk.say(ReportKind.CANCELED, order)
     assert (trade.stage, trade.reason) == (Stage.CLOSED, ExitReason.UNPROTECTED)
+
+
+def test_trying_again_takes_no_longer_than_one_unanswered_stop_would(desk: Desk) -> None:
+    trade = desk.open()
+    desk.fill(desk.last(ENTRY), 10)
+    first = desk.last(STOP)
+    desk.say(ReportKind.REJECTED, first)
+    due = desk.trader.next_deadline_ns()
+    assert due == first.sent_ns + 2_500 * NS_PER_MS
+    desk.trader.on_time(due, {})
+    assert (trade.stage, trade.leaving) == (Stage.EXITING, ExitReason.UNPROTECTED)
 
 
 def test_a_stop_that_is_not_answered_in_time_flattens(desk: Desk) -> None:
@@ -384,9 +399,8 @@ def test_a_liquidation_closes_the_trade(desk: Desk) -> None:
     for order in (*desk.all(TARGET), desk.last(STOP)):
         desk.say(ReportKind.CANCELED, order, reason=RejectReason.INSUFFICIENT_MARGIN)
     desk.say(ReportKind.LIQUIDATION, None, lots=10, price=90_000, realised_e8=-9000, fee_e8=90)
-    if desk.all(EXIT):
-        reason = RejectReason.REDUCE_ONLY_NOTHING_TO_REDUCE
-        desk.say(ReportKind.REJECTED, desk.last(EXIT), reason=reason)
+    reason = RejectReason.REDUCE_ONLY_NOTHING_TO_REDUCE
+    desk.say(ReportKind.REJECTED, desk.last(STOP), reason=reason)  # the one that was tried meanwhile
     assert (trade.stage, trade.reason, trade.net_e8) == (Stage.CLOSED, ExitReason.LIQUIDATION, -9090)
 
 

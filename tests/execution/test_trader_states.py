@@ -21,9 +21,11 @@ from bot.core.enums import (
     Side,
     Stage,
     TimeInForce,
+    TriggerBy,
 )
 from bot.core.messages import Intent, Order, Report
 from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.execution.protector import ladder
 from bot.execution.trader import NEVER_NS, Trader
 from bot.risk.trades import ExitReason, Trade, TradeBook
 from tests.fakes import FakeJournal
@@ -304,7 +306,7 @@ class AnyVenue(RuleBasedStateMachine):
             stop = [t for t in mine if t.role is OrderRole.STOP][-1]
             assert stop.working
             assert stop.left == trade.open_lots
-            assert stop.order.trigger == trade.stop
+            assert stop.order.trigger in {rung.trigger for rung in ladder(trade, TriggerBy.LAST)}
             assert stop.order.reduce_only
         else:
             assert trade.stage is Stage.EXITING

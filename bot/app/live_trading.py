@@ -1,0 +1,226 @@
+"""The shell of live trading: an account opened beside a session's loop.
+
+Requests leave through the sender once the journal holds them; what the venue
+says goes into the inbox. A start and a recovered connection are one path: the
+private stream comes up, every order that may be there is asked for, fills since
+the last one are fetched, then the account is compared, again every few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import msgspec
+
+from bot.app.live_checks import check_account, stop_self_test
+from bot.core.clock import Clock
+from bot.core.enums import OrderRole, TriggerBy
+from bot.core.messages import Order
+from bot.core.units import NS_PER_MS, NS_PER_S
+from bot.engine.inbox import Heard, Inbox
+from bot.engine.loop import Engine
+from bot.execution.ccxt_broker import CcxtBroker
+from bot.execution.live_venue import LiveVenue, Submit
+from bot.execution.news import Answer, Found, News, Pulse, Refusal, Verdict
+from bot.execution.sender import RequestFailed, Sender
+from bot.store.journal import StoreJournal
+
+PULSE_NS = 50 * NS_PER_MS
+"""A deadline that no row has met is met by a pulse this much later."""
+
+PAYMENTS_S = 60.0
+HEARTBEAT_S = 60.0
+RESYNC_S = 300.0
+SELF_TEST_S = 86_400.0
+SETTINGS_NS = 60 * NS_PER_S
+DEAD_MAN_S = 120
+"""Resting entries are taken away by the venue so long after our last sign, where it can."""
+
+Warn = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class LiveTrading:
+    """One account of a session. `dry`: everything is asked, nothing is sent."""
+
+    broker: CcxtBroker
+    venue: LiveVenue
+    engine: Engine
+    journal: StoreJournal
+    clock: Clock
+    keep: Callable[[], None]  # puts what a restart needs into the journal, before a commit
+    warn: Warn
+    trigger_by: TriggerBy = TriggerBy.MARK
+    look_every_s: float = 5.0
+    heartbeat_url: str = ""
+    dry: bool = False
+    sender: Sender = field(init=False)
+    _inbox: Inbox | None = None
+    _pulsed_ns: int = 0
+    _settings_ns: int = 0
+    _armed: set[int] = field(default_factory=set)
+    _waiting: list[Heard] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.sender = Sender(self.broker, self.tell, self.durable, self.clock, self.venue.lacks_fills)
+
+    def tell(self, news: News) -> None:
+        """Into the inbox. When the engine is far behind it waits here, in order; nothing is dropped."""
+        self._waiting.append(Heard(news, self.clock.now_ns()))
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        while self._waiting and self._inbox is not None and self._inbox.offer(self._waiting[0]):
+            del self._waiting[0]
+
+    def flush(self) -> None:
+        """After every decision: what it wants sent."""
+        requests = self.venue.take_requests()
+        if self.dry:
+            for request in requests:
+                if isinstance(request, Submit):
+                    self.tell(_not_sent(request.order))
+            return
+        self.sender.send(requests)
+
+    async def durable(self) -> bool:
+        """Whether everything decided so far is on the disk."""
+        self.keep()
+        try:
+            await self.journal.commit_aside()
+        except (sqlite3.Error, OSError) as error:
+            words = f"the journal cannot be written ({error}); nothing is entered until it can"
+            self.warn("journal_failed", {"reason": words})
+            self.tell(Found(what="journal", words=words, blocks_entries=True))
+            return False
+        return True
+
+    @asynccontextmanager
+    async def open(self, inbox: Inbox) -> AsyncIterator[None]:
+        """Runs beside the session's loop; ends in order, with requests under way let through."""
+        self._inbox = inbox
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await self._check()
+            tasks += [asyncio.create_task(work) for work in self._duties()]
+            yield
+            self._take_entries_back()
+            await self.sender.close()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.sender.close(patience_s=0.0)
+            await self.broker.close()
+
+    async def _check(self) -> None:
+        """Raises BadInput when the account must not be traded."""
+        await self.broker.start(self.venue.orders)
+        facts = await check_account(self.broker)
+        names = [instrument.symbol for instrument in self.venue.instruments]
+        told = asdict(facts)
+        for figure in ("leverage", "margin"):
+            told[figure] = {names[market]: value for market, value in told[figure].items()}
+        self.journal.audit(self.clock.now_ns(), "account", told)
+        if self.dry:
+            self.tell(Found(what="stop_self_test", words=""))
+
+    def _duties(self) -> list[Coroutine[Any, Any, None]]:
+        duties = [
+            self.broker.watch(self.tell),
+            self._every(self.look_every_s, self._look),
+            self._every(PAYMENTS_S, self._payments),
+            self._every(RESYNC_S, self.broker.resync),
+            self._pulse(),
+        ]
+        if self.heartbeat_url:
+            duties.append(self._every(HEARTBEAT_S, self._beat))
+        if not self.dry:
+            duties.append(self._every(SELF_TEST_S, self._stop_works))
+            duties.append(self._every(DEAD_MAN_S / 4, self._dead_man))
+        return duties
+
+    def _take_entries_back(self) -> None:
+        """Positions stay with their stops; an entry must not fill with nobody at home."""
+        for known in list(self.venue.open_orders()):
+            if known.order.role is OrderRole.ENTRY:
+                self.venue.cancel(known.order.client_id, self.clock.now_ns())
+        self.flush()
+
+    async def _every(self, seconds: float, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A failed look is told once, and again when it works."""
+        failing = False
+        while True:
+            try:
+                await do()
+                if failing:
+                    self.warn("account_readable", {"reason": "the account can be read again"})
+                failing = False
+            except RequestFailed as failed:
+                if not failing:
+                    self.warn("account_unreadable", {"reason": failed.words})
+                failing = True
+            await asyncio.sleep(seconds)
+
+    async def _look(self) -> None:
+        """Orders, positions and balance; modes and leverage are looked at less often, they cost more."""
+        told = await self.broker.account()
+        now_ns = self.clock.now_ns()
+        if now_ns - self._settings_ns >= SETTINGS_NS:
+            hedge, leverage, _ = await self.broker.settings()
+            told = msgspec.structs.replace(told, hedge=hedge, leverage=leverage)
+            self._settings_ns = now_ns
+        self.tell(told)
+
+    async def _dead_man(self) -> None:
+        """While entries rest: should we vanish, the venue takes them away. Stops are not touched by it."""
+        waiting = {k.order.market for k in self.venue.open_orders() if not k.order.reduce_only}
+        await self.broker.dead_man(sorted(waiting), DEAD_MAN_S)
+        await self.broker.dead_man(sorted(self._armed - waiting), 0)
+        self._armed = waiting
+
+    async def _stop_works(self) -> None:
+        """Nothing is entered without proof that stops work; daily, as endpoints change."""
+        first = self.venue.instruments[0]
+        words = await stop_self_test(self.broker, first, 0, self.trigger_by, self.clock)
+        what = "stop_self_test"
+        self.journal.audit(self.engine.now_ns, what, {"failed": words})
+        if words:
+            self.warn(what, {"reason": words})
+        self.tell(Found(what=what, words=words, blocks_entries=bool(words)))
+
+    async def _payments(self) -> None:
+        for market in range(len(self.venue.instruments)):
+            for news in await self.broker.payments(market):
+                self.tell(news)
+
+    async def _pulse(self) -> None:
+        """Time passes for trades also while the market is silent."""
+        while True:
+            await asyncio.sleep(PULSE_NS / NS_PER_S)
+            self._hand_over()
+            now_ns = self.clock.now_ns()
+            due_ns = self.engine.deadline_ns
+            if due_ns + PULSE_NS <= now_ns and self._pulsed_ns != due_ns:
+                self._pulsed_ns = due_ns
+                self.tell(Pulse())
+
+    async def _beat(self) -> None:
+        """To a watchdog outside; it is the silence that tells."""
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=10.0)
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self.heartbeat_url):
+                pass
+
+
+def _not_sent(order: Order) -> Answer:
+    words = "dry run: nothing is sent"
+    return Answer(client_id=order.client_id, verdict=Verdict.REFUSED, refusal=Refusal.OTHER, words=words)

@@ -1,0 +1,159 @@
+"""A live session over real sockets: market and account of the rehearsal exchange, recorded and replayed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bot.app.config import Config, load
+from bot.app.session import SessionOptions, SessionResult, run_session
+from bot.core.errors import BadConfig, BadInput
+from bot.rehearsal.market_data import add_market_routes
+from bot.rehearsal.server import Venue, build
+from bot.store.database import Database
+from tests.rehearsing import KEYS, SYMBOLS, demo_world
+
+pytest.importorskip("ccxt")
+
+
+@contextmanager
+def exchange(**more: Any) -> Iterator[tuple[Venue, str]]:
+    """The rehearsal exchange in a thread of its own, at the market's own speed."""
+    from decimal import Decimal
+
+    from bot.rehearsal.exchange import Exchange
+
+    loop = asyncio.new_event_loop()
+    world = demo_world(speed=1.0)
+    venue = Venue(Exchange(world, Decimal(10_000)), KEYS, seed=3)
+    for name, value in more.items():
+        setattr(venue.exchange.account, name, value)
+    runner = web.AppRunner(build(venue, lambda app: add_market_routes(app, world)), access_log=None)
+
+    async def up() -> int:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port: int = runner.addresses[0][1]
+        return port
+
+    port = loop.run_until_complete(up())
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield venue, f"http://127.0.0.1:{port}"
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+
+
+def config_for(folder: Path, url: str, **more: Any) -> Config:
+    return load(
+        overrides={
+            "storage.folder": str(folder / "data"),
+            "market.source": "live",
+            "market.venue": "binance",
+            "market.urls": f"binance={url}",
+            "market.symbols": ",".join(SYMBOLS),
+            "live.look_every": 1.0,
+            **more,
+        },
+        environ={},
+    )
+
+
+def live(config: Config, folder: Path, seconds: float) -> SessionResult:
+    return run_session(
+        SessionOptions(
+            config,
+            kind="live",
+            market="live",
+            session="live",
+            symbols=SYMBOLS,
+            duration_s=seconds,
+            record=folder / "tape",
+            speed=1.0,
+        )
+    )
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOPSIDE_API_KEY", KEYS.key)
+    monkeypatch.setenv("LOPSIDE_API_SECRET", KEYS.secret)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """As the command does: a loop that compiles answers nobody meanwhile."""
+    from bot.app.warm import compile_all
+
+    compile_all()
+
+
+def audits(database: Path) -> dict[str, str]:
+    with Database.read(database.parent) as db:
+        return {row["what"]: row["detail"] for row in db.query("SELECT what, detail FROM audit")}
+
+
+def test_a_live_session_proves_its_stops_reads_its_account_and_replays_to_its_hash(tmp_path: Path) -> None:
+    with exchange() as (_, url):
+        config = config_for(tmp_path, url)
+        result = live(config, tmp_path, 13.0)
+    said = audits(result.database)
+    assert "account" in said
+    assert said["stop_self_test"] == '{"failed":""}'
+    with Database.read(result.database.parent) as db:
+        kinds = {row["kind"] for row in db.query("SELECT kind FROM inbox")}
+        wallet = db.query("SELECT wallet_e8 FROM equity ORDER BY now_ns DESC LIMIT 1")[0]["wallet_e8"]
+    assert {"begin", "AccountTold", "LinkTold", "Found"} <= kinds
+    assert wallet == 10_000 * 10**8
+    again = run_session(
+        SessionOptions(
+            config,
+            kind="backtest",
+            market="replay",
+            tapes=(tmp_path / "tape",),
+            session="again",
+            heard=result.database.parent,
+        )
+    )
+    assert again.summary["decisions"] == result.summary["decisions"]
+    assert again.summary["decision_hash"] == result.summary["decision_hash"]
+
+
+def test_a_key_that_can_withdraw_is_refused(tmp_path: Path) -> None:
+    with exchange(withdrawals=True) as (_, url), pytest.raises(BadInput, match="can withdraw"):
+        live(config_for(tmp_path, url), tmp_path, 5.0)
+
+
+def test_a_wrong_key_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOPSIDE_API_SECRET", "wrong")
+    with exchange() as (_, url), pytest.raises(BadInput, match="account cannot be read"):
+        live(config_for(tmp_path, url), tmp_path, 5.0)
+
+
+def test_real_money_needs_the_acknowledgement(tmp_path: Path) -> None:
+    from bot.app.live_account import ACKNOWLEDGEMENT, account_of
+
+    config = load(overrides={"market.venue": "binance"}, environ={})
+    with pytest.raises(BadConfig, match="acknowledge"):
+        account_of(config)
+    agreed = config.with_values({"live.acknowledge": ACKNOWLEDGEMENT})
+    assert not account_of(agreed).test
+    assert KEYS.secret not in repr(account_of(agreed))
+
+
+def test_without_keys_nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bot.app.live_account import account_of
+
+    monkeypatch.delenv("LOPSIDE_API_SECRET")
+    with pytest.raises(BadConfig, match="no secret"):
+        account_of(load(overrides={"live.account": "test"}, environ={}))
