@@ -262,6 +262,7 @@ class _Running:
             earlier, self.heard = open_heard(options.heard)
         restore_state(options, self.source, trading, earlier)
         if options.kind == "live":
+            self.database.survive_power_loss()
             engine, keep = self.wired.engine, self._keep_state
             self.account = open_account(options, self.source, engine, self.journal, keep)
             begun = {name: earlier[name] for name in REPLAYED if name in earlier}

@@ -29,6 +29,7 @@ from bot.market.book import ASK, BID, grow, levels
 from bot.market.events import Kind, empty_rows
 from bot.market.heads import OK
 from bot.market.instruments import Contract, Instrument
+from bot.signals.state import Awake
 
 FRAME_S = 0.02
 """Wall seconds between two looks at what the market has said meanwhile."""
@@ -85,7 +86,7 @@ class World:
         self.speed = speed
         self.venue = PaperVenue(self.instruments, settings or AT_ONCE)
         self.state: State = new_state(self.instruments, mt=self.venue.mt)
-        self.state.signals.rows["active"] = 0
+        self.state.signals.rows["active"] = Awake.NOTHING
         self.venue.attach(self.state.heads)
         self.ended = False
         self._batches = _whole_messages(batches, _places(served, len(instruments)))
@@ -212,8 +213,8 @@ class World:
             self._guard.on_reports(reports)
 
 
-AT_ONCE = PaperSettings(order_latency_ns=0, cancel_latency_ns=0, report_latency_ns=0)
-"""The sockets are the latency."""
+AT_ONCE = PaperSettings(order_latency_ns=0, cancel_latency_ns=0, report_latency_ns=0, initial_margin=False)
+"""The sockets are the latency, and margin is judged by the exchange's own account."""
 
 
 def shifted(batches: Iterator[np.ndarray], first_ns: int) -> Iterator[np.ndarray]:

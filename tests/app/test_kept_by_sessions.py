@@ -50,8 +50,10 @@ def test_the_database_keeps_transitions_and_readings_at_decisions_only(demo_sess
     approved = [row["intent_id"] for row in stored(database, "plans")]
     causes = [row["cause"] for row in stored(database, "readings")]
     intents = {row["id"] for row in stored(database, "intents")}
+    refused = {row["id"] for row in stored(database, "denials")}
     assert len(set(causes)) == len(causes)
-    assert set(approved) < set(causes) <= intents, "entries, and what strategies did about open trades"
+    decided = "entries, refusals, and what strategies did about open trades"
+    assert set(approved) < set(causes) <= intents | refused, decided
     transitions = stored(database, "transitions")
     assert {"trust", "thin", "composite"} <= {row["machine"] for row in transitions}
     for subject in {(row["machine"], row["subject"]) for row in transitions}:

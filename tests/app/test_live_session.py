@@ -109,7 +109,7 @@ def test_a_live_session_proves_its_stops_reads_its_account_and_replays_to_its_ha
         result = live(config, tmp_path, 13.0)
     said = audits(result.database)
     assert "account" in said
-    assert said["stop_self_test"] == '{"failed":""}'
+    assert said["stop_self_test"] == '{"words":""}'
     with Database.read(result.database.parent) as db:
         kinds = {row["kind"] for row in db.query("SELECT kind FROM inbox")}
         wallet = db.query("SELECT wallet_e8 FROM equity ORDER BY now_ns DESC LIMIT 1")[0]["wallet_e8"]
