@@ -54,6 +54,28 @@ def flatten(
     _tell_the_bot("flatten", "", config, session, as_json, yes)
 
 
+def adopt(
+    symbol: OneSymbol,
+    session: Session = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Manage an unknown position of a live account as a trade of ours; asks for a code first."""
+    _tell_the_bot("adopt", symbol, config, session, as_json, yes)
+
+
+def ignore(
+    symbol: OneSymbol,
+    session: Session = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
+    """Leave an unknown position of a live account alone, without our stop; asks for a code first."""
+    _tell_the_bot("ignore", symbol, config, session, as_json, yes)
+
+
 def _tell_the_bot(
     verb: str, subject: str, config: Any, session: Any, as_json: bool, yes: bool = False
 ) -> None:

@@ -16,11 +16,14 @@ class Verb(StrEnum):
     CANCEL = "cancel"  # entries that wait, of one symbol or of all
     CLOSE = "close"  # the open trade of one symbol
     FLATTEN = "flatten"  # every trade, and pause
+    RESET = "reset"  # a limit that a person has to end; the subject is its name
+    ADOPT = "adopt"  # an unknown position of a symbol: manage it as a trade
+    IGNORE = "ignore"  # an unknown position of a symbol: leave it alone
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`subject` is a symbol where the verb wants one, "" for all; `by` says who asked, for the audit."""
+    """`subject`: a symbol, "" for all, or the name of a limit; `by` says who asked, for the audit."""
 
     verb: Verb
     subject: str = ""

@@ -181,6 +181,13 @@ class Engine:
             self.trading.trader.flatten(self.now_ns, reason, market)
             self._rearm()
 
+    def reset_limit(self, name: str) -> list[str]:
+        """End a broken limit; what it had stopped. Raises BadInput when it is not broken."""
+        trading = self._need()
+        detail = trading.risk.reset(name, trading.accounts, self.now_ns)
+        self._journal.audit(self.now_ns, "limit_reset", detail)
+        return list(detail["ended"])
+
     def cancel_entry(self, market: int) -> None:
         """Ask for the cancel of the entry that waits in a market."""
         trading = self._need()

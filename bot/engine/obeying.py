@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bot.core.commands import Answer, Command, Verb
+from bot.core.errors import BadInput
+from bot.engine.command_rows import LIMITS
+from bot.execution.guards import Choice
 from bot.market.instruments import Instrument
 from bot.risk.trades import ExitReason, Trade
 
@@ -22,13 +25,14 @@ def obey(engine: Engine, command: Command) -> Answer:
 
 def misdirected(command: Command, instruments: Sequence[Instrument]) -> Answer | None:
     """The refusal of a command whose symbol is missing or not traded, None where it is right."""
-    symbols = [i.symbol for i in instruments]
-    if command.verb is Verb.CLOSE and not command.subject:
-        return Answer(False, f"close: expected a symbol, one of {', '.join(symbols)}")
-    if command.subject and command.subject not in symbols:
-        known = ", ".join(symbols)
-        return Answer(False, f"{command.verb}: expected one of {known}, was {command.subject!r}")
-    return None
+    known = LIMITS if command.verb is Verb.RESET else tuple(i.symbol for i in instruments)
+    if command.subject in known or (not command.subject and command.verb not in _NAMED):
+        return None
+    return Answer(False, f"{command.verb}: expected one of {', '.join(known)}, was {command.subject!r}")
+
+
+_NAMED = frozenset((Verb.CLOSE, Verb.RESET, Verb.ADOPT, Verb.IGNORE))
+"""Verbs that want their subject said."""
 
 
 def _pause(engine: Engine, command: Command) -> Answer:
@@ -69,12 +73,33 @@ def _flatten(engine: Engine, command: Command) -> Answer:
     return Answer(True, f"paused; {what}", _ids(trades))
 
 
+def _reset(engine: Engine, command: Command) -> Answer:
+    try:
+        ended = engine.reset_limit(command.subject)
+    except BadInput as error:
+        return Answer(False, str(error))
+    return Answer(True, f"{command.subject} is reset: {', '.join(ended)}; entries follow with /resume")
+
+
+def _unknown_position(engine: Engine, command: Command) -> Answer:
+    assert engine.trading is not None
+    if engine.trading.live is None:
+        return Answer(False, "only a live account can hold a position that is not ours")
+    market = next(m for m, i in enumerate(engine.instruments) if i.symbol == command.subject)
+    if market not in engine.trading.live.guards:
+        return Answer(False, f"{command.subject}: there is no unknown position")
+    return Answer(True, engine.trading.live.answer(market, Choice(command.verb.value), engine.now_ns))
+
+
 _DEEDS = {
     Verb.PAUSE: _pause,
     Verb.RESUME: _resume,
     Verb.CANCEL: _cancel,
     Verb.CLOSE: _close,
     Verb.FLATTEN: _flatten,
+    Verb.RESET: _reset,
+    Verb.ADOPT: _unknown_position,
+    Verb.IGNORE: _unknown_position,
 }
 
 

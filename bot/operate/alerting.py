@@ -19,12 +19,30 @@ from bot.operate.words import amount
 UNPROTECTED_ALARM_NS = 3 * NS_PER_S
 """The most that a position may be without a proven stop (architecture: Protector)."""
 
-_ALARMS = {
-    "halt": (AlertKind.BREAKER, "HALTED: the drawdown limit was reached, everything is being closed"),
-    "position_gone": (AlertKind.PROTECTION, "the venue holds a position no more and never said why"),
-    "reconciled": (AlertKind.PROTECTION, "after a restart the venue's position was taken over"),
-    "stray_report": (AlertKind.PROTECTION, "the venue reported about an order that is not ours"),
+_NOTES = {
+    AlertKind.BREAKER: {
+        "limit_broken": "A LIMIT IS BROKEN: no entries until it ends or is reset",
+    },
+    AlertKind.COMMAND: {
+        "limit_over": "a limit is over: it does not stop entries any more",
+        "limit_reset": "a limit was reset",
+    },
+    AlertKind.PROTECTION: {
+        "book_lost": "an open trade has no usable book; it is closed once there is one",
+        "stop_did_not_fire": "the price is beyond a stop that did not fire; closing at market",
+        "unknown_position": "a position that is not ours got a stop; adopt, ignore or flatten it",
+        "foreign_order": "an order of somebody else is on the account",
+        "wallet_differs": "the venue's balance differs from ours; the venue's is taken",
+        "position_differs": "the venue's position differs from ours; the venue's is taken",
+        "position_gone": "the venue holds a position no more and never said why",
+        "reconciled": "after a restart the venue's position was taken over",
+        "stray_report": "the venue reported about an order that is not ours",
+    },
+    AlertKind.SESSION: {
+        "stop_self_test": "stops were tried",
+    },
 }
+_ALARMS = {what: (kind, words) for kind, notes in _NOTES.items() for what, words in notes.items()}
 _QUIET_COMMANDS = ("proposed",)  # a preview is no deed
 
 

@@ -38,5 +38,8 @@ DEMANDS = {
     Verb.CANCEL: Demand(Role.OPERATOR, confirm=False),
     Verb.CLOSE: Demand(Role.OPERATOR, confirm=True),
     Verb.FLATTEN: Demand(Role.OPERATOR, confirm=True),
+    Verb.RESET: Demand(Role.OWNER, confirm=True),
+    Verb.ADOPT: Demand(Role.OWNER, confirm=True),
+    Verb.IGNORE: Demand(Role.OWNER, confirm=True),
 }
-"""Whatever moves money is confirmed; what only stops entries is not."""
+"""Whatever moves money, or takes a protection away, is confirmed; what only stops entries is not."""

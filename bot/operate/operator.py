@@ -18,6 +18,11 @@ from bot.operate.status import Status, TradeStatus
 
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without letters and digits that look alike
 _CODE_LENGTH = 4
+_WORDS = {
+    Verb.RESET: "end the limit {}; it counts anew from now, and entries may follow",
+    Verb.ADOPT: "manage the unknown position in {} as a trade of ours, with our stop",
+    Verb.IGNORE: "leave the unknown position in {} alone, and take our stop away from it",
+}
 
 
 def draw_code() -> str:
@@ -81,7 +86,10 @@ class Operator:
 
 
 def preview(command: Command, status: Status) -> str:
-    """What a command that moves money would do to the trades as they stand."""
+    """What a command that wants a code would do, to the trades as they stand."""
+    said = _WORDS.get(command.verb)
+    if said is not None:
+        return said.format(command.subject)
     trades = [t for t in status.trades if command.verb is Verb.FLATTEN or t.symbol == command.subject]
     if not trades:
         return "no open trade; entries stop" if command.verb is Verb.FLATTEN else "no open trade"

@@ -127,6 +127,10 @@ def _verb(verb: Verb) -> Deed:
     return deed
 
 
+async def _limit(desk: Desk, request: Request) -> Reply:
+    return await desk.tell(request, Verb.RESET, request.word().lower())
+
+
 async def _help(desk: Desk, request: Request) -> Reply:
     lines = [
         f"/{c.name} {c.arguments}".rstrip() + f": {c.about}" for c in COMMANDS if request.actor.role >= c.role
@@ -235,6 +239,9 @@ COMMANDS: Sequence[Spoken] = (
     Spoken("close", "close the trade of a symbol (asks first)", _verb(Verb.CLOSE), "symbol", Role.OPERATOR),
     Spoken("flatten", "close everything and pause (asks first)", _verb(Verb.FLATTEN), "", Role.OPERATOR),
     Spoken("panic", "the same as /flatten", _verb(Verb.FLATTEN), "", Role.OPERATOR),
+    Spoken("reset", "end a broken limit (asks first)", _limit, "name", Role.OWNER),
+    Spoken("adopt", "take over an unknown position (asks first)", _verb(Verb.ADOPT), "symbol", Role.OWNER),
+    Spoken("ignore", "leave an unknown position (asks first)", _verb(Verb.IGNORE), "symbol", Role.OWNER),
     Spoken("confirm", "do what a code was shown for", _confirm, "code", Role.OPERATOR),
     Spoken("csv", "all trades as a file", _csv, "", Role.OWNER),
     Spoken("backup", "the session's database as a file", _backup, "", Role.OWNER),

@@ -8,8 +8,9 @@ import pytest
 from bot.core.commands import Command, Verb
 from bot.core.enums import Mode, OrderRole, Stage
 from bot.core.errors import BadTape
-from bot.engine.command_rows import command_of, command_row
+from bot.engine.command_rows import LIMITS, command_of, command_row
 from bot.market.events import Kind
+from bot.risk.breakers import BREAKERS, Resets
 from bot.risk.trades import ExitReason
 from tests.engine.world import Scripted, World, a_long, opened
 from tests.trading import LINEAR, OTHER, T0
@@ -34,6 +35,18 @@ def test_a_command_survives_its_row(verb: Verb, subject: str) -> None:
     (row,) = command_row(Command(verb, subject, "local:ann"), (LINEAR, OTHER), T0)
     assert (row["kind"], row["recv_ns"]) == (Kind.STATUS, T0)
     assert command_of(row, (LINEAR, OTHER)) == Command(verb, subject)
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_survives_its_row(name: str) -> None:
+    (row,) = command_row(Command(Verb.RESET, name), (LINEAR, OTHER), T0)
+    assert command_of(row, (LINEAR, OTHER)) == Command(Verb.RESET, name)
+
+
+def test_what_can_be_reset_is_what_a_person_may_reset() -> None:
+    assert set(LIMITS) == {b.name for b in BREAKERS if b.resets in (Resets.OPERATOR, Resets.TIME)} - {
+        "paused"
+    }
 
 
 def test_a_verb_of_a_newer_version_is_refused() -> None:
@@ -81,8 +94,10 @@ def test_close_leaves_other_symbols_and_entries_alone() -> None:
 @pytest.mark.parametrize(
     ("verb", "subject", "words"),
     [
-        (Verb.CLOSE, "", "expected a symbol"),
+        (Verb.CLOSE, "", "expected one of"),
         (Verb.CLOSE, OTHER.symbol, "no open trade"),
+        (Verb.RESET, "spread", "expected one of drawdown"),
+        (Verb.ADOPT, LINEAR.symbol, "only a live account"),
     ],
 )
 def test_what_cannot_be_done_is_said(verb: Verb, subject: str, words: str) -> None:

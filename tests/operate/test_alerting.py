@@ -118,7 +118,7 @@ def test_refusals_of_one_kind_share_a_key() -> None:
 @pytest.mark.parametrize(
     ("what", "detail", "kind"),
     [
-        ("halt", {"coin": "USDT", "drawdown": 0.061}, AlertKind.BREAKER),
+        ("limit_broken", {"name": "drawdown", "subject": "USDT", "value": 0.061}, AlertKind.BREAKER),
         ("strategy_disabled", {"strategy": "mine", "error": "ValueError: bad"}, AlertKind.STRATEGY),
         ("position_gone", {"trade": "ab", "lots": 3}, AlertKind.PROTECTION),
         ("stray_report", {"kind": "FILL", "client_id": "z", "market": 0}, AlertKind.PROTECTION),

@@ -124,6 +124,7 @@ def test_every_command_that_looks_answers(folder: Path, monkeypatch: pytest.Monk
     scene = play(folder, story, monkeypatch=monkeypatch)
     named = {asked.split()[0].lstrip("/") for asked in LOOKS}
     acting = {"mute", "unmute", "pause", "resume", "cancel", "close", "flatten", "panic", "confirm"}
+    acting |= {"reset", "adopt", "ignore"}
     assert named | acting | {"csv", "backup"} == {command.name for command in COMMANDS}
     assert scene.done == []
 
