@@ -17,15 +17,27 @@ _HEAD = """\
 
 
 def example() -> str:
-    """The commented example file, generated from the models so that it cannot drift."""
-    return _HEAD + "".join(_group(name, value) for name, value in Config())
+    """The commented example file, made of the models: it cannot drift."""
+    return _HEAD + "".join(_group(name, value, frozenset()) for name, value in Config())
 
 
-def _group(name: str, group: BaseModel) -> str:
+def chosen(config: Config) -> str:
+    """The commented file of what differs from the defaults; the rest stands there as comments."""
+    return _HEAD + "".join(_group(name, value, _defaults(name, value)) for name, value in config)
+
+
+def _defaults(name: str, group: BaseModel) -> frozenset[str]:
+    """Keys of a group that are as they are without being said."""
+    plain = getattr(Config(), name)
+    return frozenset(key for key in type(group).model_fields if getattr(group, key) == getattr(plain, key))
+
+
+def _group(name: str, group: BaseModel, commented: frozenset[str]) -> str:
     lines = [f"\n{name}:  # {_first_line(type(group).__doc__)}"]
     for key, field in type(group).model_fields.items():
+        mark = "# " if key in commented else ""
         lines.append(f"  # {field.description}")
-        lines.append(f"  {key}: {_scalar(group.model_dump(mode='json')[key])}")
+        lines.append(f"  {mark}{key}: {_scalar(group.model_dump(mode='json')[key])}")
     return "\n".join(lines) + "\n"
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bot.app.config import Config
+from bot.app.config import Config, StrategiesConfig
 from bot.core.errors import BadConfig
 from bot.core.protocols import Strategy
 
@@ -46,7 +46,7 @@ def users_folder(config: Config) -> Path | None:
     folder = config.strategies.folder.expanduser()
     if folder.is_dir():
         return folder
-    if "folder" in config.strategies.model_fields_set:
+    if config.strategies.folder != StrategiesConfig().folder:
         raise BadConfig(
             f"strategies.folder: expected a folder, was {folder}; `lopside strategy new` makes it"
         )

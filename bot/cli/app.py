@@ -18,6 +18,7 @@ from bot.cli import (
     reporting,
     risk,
     running,
+    setting_up,
     strategies,
     tape,
     warmup,
@@ -49,6 +50,7 @@ def _root(
     """Options before the command."""
 
 
+app.command()(setting_up.init)
 app.command()(running.paper)
 app.command()(running.watch)
 app.command()(running.live)
