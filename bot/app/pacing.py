@@ -57,11 +57,17 @@ async def run_paced(
     paced = PacedClock(clock, int(first[0]["recv_ns"]), speed)
     work = consume(inbox, numbering or Numbering(), apply, in_message, stopping, answer)
     consumer = asyncio.create_task(work)
+    source = _Producer(inbox, paced, first, split)
+
+    async def tick(due_ns: int, arrived_ns: int) -> None:
+        await source.catch_up()
+        await inbox.put(Timer(due_ns, arrived_ns))
+
     scheduler = None
     if not own_timers:
-        scheduler = TickScheduler(paced, speed, lambda due, arrived: inbox.put(Timer(due, arrived)))
+        scheduler = TickScheduler(paced, speed, tick)
         scheduler.start()
-    producer = asyncio.create_task(_produce(first, batches, inbox, paced, stopping, split))
+    producer = asyncio.create_task(source.run(batches, stopping))
     try:
         async with serve(inbox, paced) if serve else nullcontext():
             done, _ = await asyncio.wait({producer, consumer}, return_when=asyncio.FIRST_COMPLETED)
@@ -79,29 +85,45 @@ async def run_paced(
     return inbox
 
 
-async def _produce(
-    first: np.ndarray,
-    rest: Iterator[np.ndarray],
-    inbox: Inbox,
-    paced: PacedClock,
-    stopping: Callable[[], bool],
-    split: Split | None,
-) -> None:
-    rows: np.ndarray | None = first
-    while rows is not None and not stopping():
-        at = 0
-        while at < rows.size and not stopping():
-            until = int(np.searchsorted(rows["recv_ns"], paced.now_ns(), side="right"))
-            if until > at:
-                frame = rows[at:until]
-                for part in split(frame) if split else [frame]:
-                    await inbox.put(part)
-                at = until
-            if at < rows.size:
-                wait_s = paced.wall_seconds_until(int(rows[at]["recv_ns"]))
-                await asyncio.sleep(min(max(FRAME_S, wait_s), LONGEST_WAIT_S))
-        rows = await asyncio.to_thread(next, rest, None)
-    await inbox.put(End())
+class _Producer:
+    """Puts rows into the inbox when their time has come, a frame at a time.
+
+    Whoever else puts something in calls `catch_up` first: at 60 times real time
+    a frame is a second of the market, and rows behind a later stamp would take it.
+    """
+
+    def __init__(self, inbox: Inbox, paced: PacedClock, first: np.ndarray, split: Split | None) -> None:
+        self._inbox = inbox
+        self._paced = paced
+        self._rows = first
+        self._at = 0
+        self._split = split
+        self._turn = asyncio.Lock()
+
+    async def run(self, rest: Iterator[np.ndarray], stopping: Callable[[], bool]) -> None:
+        """To the end of the source."""
+        rows: np.ndarray | None = self._rows
+        while rows is not None and not stopping():
+            self._rows, self._at = rows, 0
+            while self._at < rows.size and not stopping():
+                await self.catch_up()
+                if self._at < rows.size:
+                    wait_s = self._paced.wall_seconds_until(int(rows[self._at]["recv_ns"]))
+                    await asyncio.sleep(min(max(FRAME_S, wait_s), LONGEST_WAIT_S))
+            rows = await asyncio.to_thread(next, rest, None)
+        await self._inbox.put(End())
+
+    async def catch_up(self) -> None:
+        """Put in what is due of the rows at hand."""
+        async with self._turn:
+            rows, at = self._rows, self._at
+            until = int(np.searchsorted(rows["recv_ns"], self._paced.now_ns(), side="right"))
+            if until <= at:
+                return
+            self._at = until
+            frame = rows[at:until]
+            for part in self._split(frame) if self._split else [frame]:
+                await self._inbox.put(part)
 
 
 async def consume(
