@@ -40,7 +40,7 @@ def no_edge_rows(found: Mapping[str, Sequence[Samples]]) -> list[Row]:
 def _largest(at_h: Sequence[IcFigures], runs: Sequence[Samples], days: float) -> Row:
     """The largest |IC| in standard errors of all cards and modes, at the mode's horizon: told only."""
     sizes = [abs(ic.ic) / ic.error for ic in at_h]
-    metric = "largest |IC| of a card at its mode's H, standard errors"
+    metric = "largest absolute IC of a card at its mode's H, standard errors"
     if not sizes:
         return told(ZI, metric, math.nan, "nothing could be tested")
     value, which = max(sizes), at_h[int(np.argmax(sizes))]
