@@ -70,7 +70,6 @@ def ours(venue: str, keys: list[str], frames: list[Frame]) -> tuple[Timed, Timed
     instruments = tuple(find(key) for key in keys)
     stream, out = stream_of(venue, dict(enumerate(instruments))), RowBuffer(1 << 14)
     state = new_state(instruments)
-    state.signals.rows["active"] = 1
     decoded, whole = defaultdict(list), defaultdict(list)
     for recv_ns, payload, kind in frames:
         start = time.perf_counter_ns()
