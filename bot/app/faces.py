@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bot.app.config import TelegramConfig
+from bot.app.lag import LoopLag
 from bot.app.secrets import read_secret
 from bot.core.alerts import Alert
 from bot.core.clock import Clock
@@ -66,6 +67,7 @@ class Faces:
         self._seen: deque[int] = deque(maxlen=0)
         self._alerting = Alerting(instruments, self._post)
         self._daily = DailyReport()
+        self.lag = LoopLag()
         self._earlier: list[int] = []
 
     @property
@@ -118,11 +120,13 @@ class Faces:
     async def open(self, operator: Operator, picture: Picture) -> AsyncIterator[None]:
         """Serve while the block runs. Telegram's troubles are warned of and never reach the loop."""
         async with serve_control(operator, control_path(self._folder)):
+            watch = asyncio.create_task(self.lag.run(), name="lag")
             service = self._telegram(operator, picture)
             task = None if service is None else asyncio.create_task(service.run(), name="telegram")
             try:
                 yield
             finally:
+                watch.cancel()
                 if service is not None and task is not None:
                     await service.say_goodbye()
                     task.cancel()
@@ -147,7 +151,7 @@ class Faces:
         service = TelegramService(
             Settings(self._token, config.base_url), gate, desk, self._clock, self._safely
         )
-        desk.figures = service.figures
+        desk.figures = lambda: {**self.lag.figures(), **service.figures()}
         return service
 
     def _safely(self, what: str, detail: Mapping[str, Any]) -> None:

@@ -605,6 +605,7 @@ class _Running:
             "reports": counts.reports,
             "sentinels_fired": counts.sentinels,
             "disabled_strategies": dict(counts.disabled),
+            **(self.faces.lag.figures() if self.faces.lag.looks else {}),
             "recorded_to": str(self.record_to) if self.record_to else None,
             "recording_stopped": self.recording.stopped if self.recording else "",
             "last_seq": int(engine.state.ctl[Ctl.SEQ]),
