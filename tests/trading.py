@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from bot.core.enums import Action, Agreement, Entry, Mode, Side, Trust
+from bot.core.enums import Action, Agreement, Entry, Mode, Side, Stage, Trust
 from bot.core.ids import intent_id
-from bot.core.messages import Composite, Intent, MarketView, Plan
+from bot.core.messages import Composite, Intent, MarketView, Plan, TradeView
 from bot.core.units import NS_PER_S
 from bot.market.instruments import Contract, Instrument
 from bot.risk.account import AccountView
@@ -71,6 +71,34 @@ VIEW = MarketView(
     cards=(),
     walls=(),
 )
+
+OPEN_TRADE = TradeView(
+    id="t",
+    symbol="ABCUSDT",
+    market=0,
+    strategy="mine",
+    mode=Mode.SCALP,
+    side=Side.BUY,
+    stage=Stage.OPEN,
+    opened_ns=T0,
+    filled_ns=T0,
+    planned_lots=10,
+    open_lots=10,
+    entry_price=MID,
+    stop=99_900,
+    first_stop=99_900,
+    targets_hit=0,
+    wall=0,
+    wall_lots=0.0,
+    entry_bias=0.4,
+    best_bps=0.0,
+    worst_bps=0.0,
+    time_stop_ns=0,
+    entry_ttl_ns=0,
+    filled_lots=10,
+    mid=MID,
+)
+"""A long trade in the market of VIEW, entered at its mid."""
 
 LONG = Intent(
     id=intent_id("breaker", "scalp", "ABCUSDT", "enter", T0, 0),

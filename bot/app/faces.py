@@ -92,7 +92,8 @@ class Faces:
     def transition(
         self, now_ns: int, machine: str, subject: str, old: str, new: str, detail: Mapping[str, Any]
     ) -> None:
-        self._alerting.transition(now_ns, machine, subject, old, new, detail)
+        if self.speaks:  # zones change dozens of times a minute
+            self._alerting.transition(now_ns, machine, subject, old, new, detail)
 
     def tick(self, now_ns: int, equity_e8: Mapping[str, int]) -> None:
         """Every 10 s of market time."""

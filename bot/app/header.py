@@ -39,6 +39,7 @@ def _process() -> dict[str, Any]:
     }
 
 
+@cache
 def _source_hash() -> str:
     digest = blake2b(digest_size=8)
     for path in sorted(_PACKAGE.rglob("*.py")):

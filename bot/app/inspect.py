@@ -88,7 +88,7 @@ def _steps(state: State, rows: np.ndarray) -> Iterator[State]:
         at = advance(state, rows, at)
         stop = state.ctl[Ctl.STOP]
         if stop == Stop.GROW:
-            state = state._replace(books=grow(state.books, int(rows[at]["price"])))
+            state = state.with_books(grow(state.books, int(rows[at]["price"])))
         elif stop == Stop.BAD_ROW:
             raise KernelError(f"row {int(rows[at]['seq'])} cannot be applied; run `lopside tape verify`")
         elif stop == Stop.TIMER:

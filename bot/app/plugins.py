@@ -13,12 +13,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from importlib.machinery import ModuleSpec
 from importlib.resources import files
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from bot.app.config import Config, StrategiesConfig
@@ -89,6 +90,7 @@ def load_strategies(names: tuple[str, ...], strategies_dir: Path | None = None) 
     return {name: found[name] for name in names}
 
 
+@cache
 def _defines(path: Path, source: bytes) -> bool:
     """Whether a file assigns or imports STRATEGY at its top level; it is read, not run."""
     try:
@@ -140,11 +142,16 @@ def _load(path: Path, source: bytes, helpers: bytes, package: str) -> Loaded:
     try:
         with _no_bytecode():
             # compiled from the very bytes that were hashed; cached bytecode may be of an older source
-            exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)
+            exec(_code(path, source), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise BadConfig(f"{path}: {type(error).__name__}: {error}") from error
     return Loaded(_checked(path, getattr(module, "STRATEGY", None)), path, digest)
+
+
+@cache
+def _code(path: Path, source: bytes) -> CodeType:
+    return compile(source, str(path), "exec", dont_inherit=True)
 
 
 def _checked(path: Path, strategy: Any) -> Strategy:

@@ -6,6 +6,7 @@ the mid, `*_ns` nanoseconds. Positions are signed, order quantities are not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.core.enums import (
@@ -153,10 +154,10 @@ class MarketView:
     funding_rate: float  # nan when unknown
     funding_ns: int  # next settlement, 0 when unknown
     composite: Composite
-    cards: tuple[CardView, ...]
-    walls: tuple[WallView, ...]
-    ended: tuple[EndedWall, ...] = ()  # walls that ended lately, latest last
-    zones: tuple[Zone, ...] = ()  # those spoken of and those once broken, nearest first
+    cards: Sequence[CardView]
+    walls: Sequence[WallView]
+    ended: Sequence[EndedWall] = ()  # walls that ended lately, latest last
+    zones: Sequence[Zone] = ()  # those spoken of and those once broken, nearest first
     vacuum: int = 0  # +1 the ask side is far emptier than usual, -1 the bid side, 0
     cascade: Cascade = Cascade.QUIET
     cascade_side: int = 0  # +1 forced buying, -1 forced selling

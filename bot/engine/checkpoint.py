@@ -79,7 +79,7 @@ def restore(state: State, checkpoint: Checkpoint) -> State:
         if not _fits(name, array, checkpoint.arrays.get(name)):
             raise BadInput(f"checkpoint: {name} does not fit this version")
     books = {name: checkpoint.arrays[f"books.{name}"].copy() for name in state.books._fields}
-    state = state._replace(books=state.books._replace(**books))
+    state = state.with_books(state.books._replace(**books))
     for name, array in named.items():
         if not name.startswith("books."):
             array[...] = checkpoint.arrays[name]

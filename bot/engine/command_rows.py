@@ -1,6 +1,6 @@
 """Commands as event rows, so that a recording replays what a person did, at the very same place.
 
-They are rows of kind STATUS: `ref` is the verb, `side` 1 where the command is for the row's market and 0
+They are rows of kind COMMAND: `ref` is the verb, `side` 1 where the command is for the row's market and 0
 where it is for all; `price` numbers a limit. Who asked is in the audit, not on the tape.
 """
 
@@ -35,7 +35,7 @@ def command_row(command: Command, instruments: Sequence[Instrument], now_ns: int
     """One row, not yet numbered. An unknown symbol makes a row for all markets: check before."""
     row = empty_rows(1)
     symbols = [i.symbol for i in instruments]
-    row["kind"], row["recv_ns"], row["ref"] = Kind.STATUS, now_ns, _CODES[command.verb]
+    row["kind"], row["recv_ns"], row["ref"] = Kind.COMMAND, now_ns, _CODES[command.verb]
     if command.subject in symbols:
         row["market"], row["side"] = symbols.index(command.subject), 1
     elif command.subject in LIMITS:

@@ -31,8 +31,8 @@ class DecisionHash:
 
         `awake` is how many cards the block speaks for.
         """
-        figures = np.round(block, 9) + 0.0  # + 0.0: minus zero is zero
-        figures[np.isnan(figures)] = np.nan  # one nan
+        figures = np.rint(block * 1e9) / 1e9 + 0.0  # + 0.0: minus zero is zero
+        figures[figures != figures] = np.nan  # one nan
         self._hash.update(now_ns.to_bytes(8, "little", signed=True))
         self._hash.update(figures.tobytes())
         self.counts["readings"] += awake

@@ -29,6 +29,8 @@ class Guards:
 
     def follow(self, table: Sentinels, trades: TradeBook) -> None:
         """Arm what the trades need now, disarm what no trade needs any more."""
+        if not len(trades) and not self._held:
+            return
         wanted = {
             (trade.id, what): bound
             for trade in trades

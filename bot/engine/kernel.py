@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, rare
+from bot.core.jit import hot, pack, packed_bytes, rare, unpacks
 from bot.engine import sentinels as watching
 from bot.engine.sentinels import Sentinels, new_sentinels
 from bot.execution import matching
@@ -28,7 +28,7 @@ from bot.market import book as ladder
 from bot.market import trust
 from bot.market.book import ASK, BID, Books
 from bot.market.events import Flag, Kind
-from bot.market.heads import OK, new_heads
+from bot.market.heads import HEAD, OK, new_heads
 from bot.market.instruments import Instrument
 from bot.market.venue_clock import VENUE_CLOCK, corrected_ns
 from bot.signals import cards, flow, inputs, multilevel, resting, walls
@@ -89,8 +89,8 @@ _STOP_MESSAGE, _STOP_BAD_ROW, _STOP_READING = int(Stop.MESSAGE), int(Stop.BAD_RO
 _STOP_DEADLINE = int(Stop.DEADLINE)
 
 
-class State(NamedTuple):
-    """Everything the loop knows. Arrays only: a checkpoint is a copy of them."""
+class Tables(NamedTuple):
+    """Everything the loop knows, as compiled functions see it. Arrays only: a checkpoint copies them."""
 
     ctl: np.ndarray  # (len(Ctl),) int64
     books: Books
@@ -99,6 +99,28 @@ class State(NamedTuple):
     signals: Signals
     matching: Matching
     sentinels: Sentinels
+
+
+class State:
+    """The tables as Python holds them, and their addresses in one block for `advance` and `emit_cards`.
+
+    Which arrays they are never changes; a ladder that has grown makes another state.
+    """
+
+    __slots__ = ("block", "books", "clocks", "ctl", "heads", "matching", "sentinels", "signals", "tables")
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.ctl, self.books, self.heads, self.clocks, self.signals, self.matching, self.sentinels = tables
+        self.block = np.zeros(packed_bytes(tables), np.uint8)
+        _pack(self.block, tables)
+
+    def __reduce__(self) -> tuple[type[State], tuple[Tables]]:
+        return State, (self.tables,)  # a copy has addresses of its own
+
+    def with_books(self, books: Books) -> State:
+        """The same with other ladders."""
+        return State(self.tables._replace(books=books))
 
 
 def new_state(
@@ -110,14 +132,37 @@ def new_state(
     ctl = np.zeros(len(Ctl), np.int64)
     ctl[Ctl.NEXT_TIMER] = ctl[Ctl.DEADLINE] = FOREVER
     return State(
-        ctl=ctl,
-        books=ladder.new_books(markets, max_tick),
-        heads=heads,
-        clocks=np.zeros(int(heads["venue"].max(initial=0)) + 1, VENUE_CLOCK),
-        signals=new_signals(markets, listings=listings_of(instruments)),
-        matching=mt if mt is not None else matching.new_matching(markets),
-        sentinels=new_sentinels(markets),
+        Tables(
+            ctl=ctl,
+            books=ladder.new_books(markets, max_tick),
+            heads=heads,
+            clocks=np.zeros(int(heads["venue"].max(initial=0)) + 1, VENUE_CLOCK),
+            signals=new_signals(markets, listings=listings_of(instruments)),
+            matching=mt if mt is not None else matching.new_matching(markets),
+            sentinels=new_sentinels(markets),
+        )
     )
+
+
+def _example() -> Tables:
+    """Tables of one market, for their types."""
+    return Tables(
+        ctl=np.zeros(len(Ctl), np.int64),
+        books=ladder.new_books(1, pages=1),
+        heads=np.zeros(1, HEAD),
+        clocks=np.zeros(1, VENUE_CLOCK),
+        signals=new_signals(1),
+        matching=matching.new_matching(1),
+        sentinels=new_sentinels(1),
+    )
+
+
+_unpack = unpacks(_example)
+
+
+@rare
+def _pack(block, tables):
+    pack(block, tables)
 
 
 @hot
@@ -152,53 +197,31 @@ def _levels(st, rows, start):
 
     Returns the index of the first row not applied and why Python is needed, or END.
     """
-    books = st.books
+    books, ctl = st.books, st.ctl
     market = np.int64(rows[start].market)
     if market >= st.heads.size:
         return start, _STOP_BAD_ROW
-    ctl = st.ctl
     sig = st.signals.rows[market]
-    stop = _STOP_END
-    i = start
-    while stop == _STOP_END and i < rows.size:
-        # first find the places of a run of rows, so that their memory is on its way, then write
-        count, stop = _locate(books, rows, i, market)
-        if count == 0:
-            break
-        watched = st.matching.watch[market] != 0
-        walls_awake, features_awake = sig.active & _WALLS != 0, sig.active & _FEATURES != 0
-        near = resting.watched_now(sig)
-        for k in range(count):
-            at = books.places[k]
-            row = rows[i + k]
-            before = ladder.put(books, at, row.value) if at >= 0 else 0.0
-            side = 0 if row.side > 0 else 1
-            if features_awake:
-                multilevel.on_level(sig.known.multilevel, row.price)
-            if walls_awake:
-                resting.on_level(sig, near, side, row.price, before, row.value, ctl[_T_CORR], ctl[_NOW])
-            if watched:
-                matching.on_level(st.matching, market, side, row.price, before, row.value)
-        i += count
-    return i, stop
-
-
-@hot
-def _locate(books, rows, start, market):
-    """Places of the level rows of a market from `start` into books.places; how many, and why no further."""
-    count = 0
-    while count < ladder.RUN and start + count < rows.size:
-        row = rows[start + count]
+    watched = st.matching.watch[market] != 0
+    walls_awake, features_awake = sig.active & _WALLS != 0, sig.active & _FEATURES != 0
+    near = resting.watched_now(sig)
+    for i in range(np.uint64(start), np.uint64(rows.size)):
+        row = rows[i]
         if row.kind != _LEVEL or row.market != market:
-            break
+            return np.int64(i), _STOP_END
         if not 0.0 <= row.value <= _MOST_LOTS:
-            return count, _STOP_BAD_ROW
-        at = ladder.locate(books, market, 0 if row.side > 0 else 1, row.price, row.value)
-        if at == ladder.NO_PLACE:
-            return count, _STOP_GROW if row.price >> 31 == 0 else _STOP_BAD_ROW
-        books.places[count] = at
-        count += 1
-    return count, _STOP_END
+            return np.int64(i), _STOP_BAD_ROW
+        side = np.int64(row.side <= 0)
+        before = ladder.put(books, market, side, row.price, row.value)
+        if before == ladder.NO_ROOM:
+            return np.int64(i), _STOP_GROW if row.price >> 31 == 0 else _STOP_BAD_ROW
+        if features_awake:
+            multilevel.on_level(sig.known.multilevel, row.price)
+        if walls_awake:
+            resting.on_level(sig, near, side, row.price, before, row.value, ctl[_T_CORR], ctl[_NOW])
+        if watched:
+            matching.on_level(st.matching, market, side, row.price, before, row.value)
+    return np.int64(rows.size), _STOP_END
 
 
 @hot
@@ -220,12 +243,14 @@ def _after_commit(st, row, market):
         sig = st.signals.rows[market]
         if sig.active & _WALLS:
             walls.on_commit(sig, 0.5 * (bid + ask))
-        moved = flow.on_commit(sig.flow, bid, bid_lots, ask, ask_lots, now_ns)
-        if sig.active & _FEATURES:
-            if moved:
-                inputs.on_touch(sig, st.signals.pairs, head.tick_size, bid, bid_lots, ask, ask_lots, now_ns)
-            if sig.known.multilevel.stale:
-                multilevel.on_commit(sig.known.multilevel, books, market, now_ns)
+            moved = flow.on_commit(sig.flow, bid, bid_lots, ask, ask_lots, now_ns)
+            if sig.active & _FEATURES:
+                if moved:
+                    inputs.on_touch(
+                        sig, st.signals.pairs, head.tick_size, bid, bid_lots, ask, ask_lots, now_ns
+                    )
+                if sig.known.multilevel.stale:
+                    multilevel.on_commit(sig.known.multilevel, books, market, now_ns)
     if st.matching.watch[market] != 0:
         matching.on_commit(st.matching, books, st.heads, market, bid, ask, st.ctl[_T_CORR])
     if st.sentinels.armed[market] != 0:
@@ -250,8 +275,8 @@ def _trade(st, row, market):
     head.trades += 1
     sig = st.signals.rows[market]
     side = np.int64(row.side)
-    flow.on_trade(sig.flow, side, row.value, now_ns)
     if sig.active & _WALLS:
+        flow.on_trade(sig.flow, side, row.value, now_ns)
         resting.on_print(sig, side, row.price, row.value, st.ctl[_T_CORR], now_ns)
     if sig.active & _FEATURES:
         stamp_ns = row.exch_ns if row.exch_ns != 0 else row.recv_ns
@@ -282,7 +307,7 @@ def _rare(st, row, market):
     elif kind == _FUNDING:
         head.funding_rate = row.value
         head.funding_ns = row.ref
-        premium.on_funding(sig.known.premium, st.ctl[_NOW], row.value, row.ref)
+        premium.on_funding(sig.known.premium, st.ctl[_NOW], row.value, row.ref, row.price)
     elif kind == _OPEN_INTEREST:
         head.open_interest = row.value
         inputs.on_open_interest(sig, head, row.value, st.ctl[_NOW])
@@ -301,13 +326,24 @@ def _rare(st, row, market):
     return _STOP_END
 
 
-@rare
-def advance(st, rows, start):
+def advance(state: State, rows: np.ndarray, start: int) -> int:
     """Apply rows[start:] until the end or until Python is needed.
 
     Returns the index of the first row not applied; `ctl[STOP]` says why it
     stopped. Rows of one message must be contiguous; a batch may end anywhere.
     """
+    at: int = _advance(state.block, rows, start)
+    return at
+
+
+@rare
+def _advance(block, rows, start):
+    return run_rows(_unpack(block), rows, start)
+
+
+@rare
+def run_rows(st, rows, start):
+    """`advance` for compiled callers, which have the tables."""
     ctl = st.ctl
     heads = st.heads
     in_message = ctl[_IN_MESSAGE]
@@ -386,21 +422,31 @@ def advance(st, rows, start):
 
 def read_cards(state: State, now_ns: int) -> None:
     """Bring every market's grid up to a tick, emit all cards and composites, refit what is due."""
-    emit_cards(state, now_ns)
+    _emit_cards(state.block, now_ns)
     refit_next(state.signals, now_ns)
 
 
 @rare
-def emit_cards(st, now_ns):
-    """The compiled part of `read_cards`."""
+def _emit_cards(block, now_ns):
+    st = _unpack(block)
     for market in range(st.heads.size):
-        if now_ns >= st.signals.rows[market].next_grid_ns and st.signals.rows[market].active:
+        sig = st.signals.rows[market]
+        if now_ns >= sig.next_grid_ns and sig.active:
             on_grid(st.signals, st.books, st.heads, market, now_ns)
+        for side in range(2):
+            sig.ladder[2 * side], sig.ladder[2 * side + 1] = ladder.whole_side(st.books, market, side)
     cards.emit(st.signals, st.books, st.heads, now_ns)
 
 
+def mid_ticks(state: State, market: int) -> float:
+    """The mid of a market in ticks; nan while its book is not usable."""
+    mid: float = _mid_ticks(state.block, market)
+    return mid
+
+
 @rare
-def book_print(books, market, out):
-    """Levels and displayed lots of both sides into out[0:4]: what a reading says of the whole ladder."""
-    for side in range(2):
-        out[2 * side], out[2 * side + 1] = ladder.whole_side(books, market, side)
+def _mid_ticks(block, market):
+    st = _unpack(block)
+    if st.heads[market].status != OK:
+        return np.nan
+    return 0.5 * (ladder.best_tick(st.books, market, BID) + ladder.best_tick(st.books, market, ASK))

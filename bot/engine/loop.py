@@ -25,7 +25,7 @@ from bot.engine.decisions import DecisionHash
 from bot.engine.figures import figures_of
 from bot.engine.followups import Followups
 from bot.engine.guards import Guards
-from bot.engine.kernel import FOREVER, Ctl, State, Stop, advance, book_print, read_cards
+from bot.engine.kernel import FOREVER, Ctl, State, Stop, advance, mid_ticks, read_cards
 from bot.engine.minding import Minder
 from bot.engine.obeying import obey
 from bot.engine.panel import Panel, Slot
@@ -35,7 +35,7 @@ from bot.engine.thin_looks import ThinLooks
 from bot.execution.live_desk import LiveDesk
 from bot.execution.news import News
 from bot.execution.trader import Trader
-from bot.market.book import ASK, BID, best_tick, grow
+from bot.market.book import ASK, BID, grow
 from bot.market.doubts import verdict_with
 from bot.market.events import Kind
 from bot.market.heads import OK
@@ -123,7 +123,6 @@ class Engine:
         self._own_timers = own_timers
         self._equity_every_ns = equity_every_ns
         self._on_tick = on_tick
-        self._print = np.zeros(4)
         self._readings: Readings | None = None
         self._coins = tuple(sorted({instrument.settle for instrument in self.instruments}))
 
@@ -261,7 +260,7 @@ class Engine:
         elif stop == Stop.SENTINEL:
             self._fired()
         elif stop == Stop.GROW:
-            self.state = self.state._replace(books=grow(self.state.books, int(rows[at]["price"])))
+            self.state = self.state.with_books(grow(self.state.books, int(rows[at]["price"])))
         elif stop == Stop.READING:
             self._note(rows[at - 1])
         elif stop == Stop.BAD_ROW:
@@ -277,9 +276,7 @@ class Engine:
         self.counts.ticks += 1
         readings = self._readings_of(self.state.signals)
         for market in range(len(self.instruments)):
-            book_print(self.state.books, market, self._print)
-            block = np.concatenate([readings.of(market), self._print])
-            self.decisions.readings(now_ns, block, readings.awake(market))
+            self.decisions.readings(now_ns, readings.of(market), readings.awake(market))
         if self.trading is not None:
             self._upkeep(now_ns)
             self._look(now_ns)
@@ -423,10 +420,7 @@ class Engine:
 
     def _mid(self, market: int) -> float:
         """In ticks; nan while the book is not usable."""
-        books = self.state.books
-        if self.state.heads[market]["status"] != OK:
-            return float("nan")
-        return 0.5 * (best_tick(books, market, BID) + best_tick(books, market, ASK))
+        return mid_ticks(self.state, market)
 
     def _mids(self) -> dict[int, float]:
         """Of the markets with trades."""
@@ -484,7 +478,7 @@ class Engine:
             self.counts.lost += int(row["value"])
         elif row["kind"] == Kind.TRUST:
             self.doubts[row["market"]] = int(row["value"])
-        elif row["kind"] == Kind.STATUS:
+        elif row["kind"] == Kind.COMMAND:
             self.answers.append(obey(self, command_of(row, self.instruments)))
 
     def _need(self) -> Trading:

@@ -71,6 +71,8 @@ class Panel:
 
     def watching(self, now_ns: int) -> tuple[Watching, ...]:
         """Set-ups to be looked at again; those whose time is over are forgotten."""
+        if not self._watched:
+            return ()
         self._watched = {
             key: one
             for key, one in self._watched.items()

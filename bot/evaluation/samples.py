@@ -180,7 +180,7 @@ class Collector:
         at = 0
         while True:
             at = watch(
-                self._state,
+                self._state.tables,
                 rows,
                 at,
                 self._touches,
@@ -195,7 +195,7 @@ class Collector:
             if stop == Stop.TIMER:
                 self._timer(int(self._state.ctl[Ctl.TIMER_DUE]))
             elif stop == Stop.GROW:
-                self._state = self._state._replace(books=grow(self._state.books, int(rows[at]["price"])))
+                self._state = self._state.with_books(grow(self._state.books, int(rows[at]["price"])))
             elif stop == Stop.BAD_ROW:
                 raise KernelError(f"row {int(rows[at]['seq'])} cannot be applied; run `lopside tape verify`")
             else:

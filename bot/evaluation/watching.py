@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bot.core.jit import hot
-from bot.engine.kernel import Ctl, Stop, advance
+from bot.engine.kernel import Ctl, Stop, run_rows
 from bot.market.book import ASK, BID, best_lots, best_tick
 from bot.market.heads import OK
 
@@ -27,7 +27,7 @@ _MESSAGE, _READING, _TIMER_ROW = int(Stop.MESSAGE), int(Stop.READING), int(Stop.
 
 @hot
 def watch(st, rows, start, touches, thins, used, last_touch, last_thin):
-    """Apply rows[start:] like `advance`, without returning for messages.
+    """Apply rows[start:] like `run_rows`, without returning for messages.
 
     Writes changes to `touches` (TOUCH) and `thins` (THIN) from used[0] and
     used[1] on; both must have room for one more. `last_touch` (M,) and `last_thin`
@@ -38,7 +38,7 @@ def watch(st, rows, start, touches, thins, used, last_touch, last_thin):
     st.ctl[_AT_MESSAGE] = 1
     at = start
     while True:
-        at = advance(st, rows, at)
+        at = run_rows(st, rows, at)
         stop = st.ctl[_STOP]
         if stop == _TIMER_ROW:
             continue

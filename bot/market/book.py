@@ -29,9 +29,6 @@ BID: Any = np.int64(0)
 ASK: Any = np.int64(1)
 EMPTY = -1
 NO_ROOM = -1.0
-NOTHING: Any = np.int64(-1)
-NO_PLACE: Any = np.int64(-2)
-RUN = 64  # level rows that are located before they are put
 TOP_LEVELS = (1, 5, 10, 20)
 
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -47,7 +44,6 @@ class Books(NamedTuple):
     sums: np.ndarray  # (P * WORDS,) float64
     best: np.ndarray  # (M, 2) int64: highest occupied key at the last commit, -1 none
     pages: np.ndarray  # (1,) int64: pages in use
-    places: np.ndarray  # (RUN,) int64 scratch: places of the level rows at hand
 
 
 def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 1024) -> Books:
@@ -63,7 +59,6 @@ def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 1024) -> Books
         sums=np.full(pages * WORDS, 0.0),
         best=np.full((markets, 2), EMPTY, np.int64),
         pages=np.zeros(1, np.int64),
-        places=np.zeros(RUN, np.int64),
     )
 
 
@@ -100,66 +95,45 @@ def flip_of(books, side):
 
 
 @hot
-def locate(books, market, side, tick, wanted):
-    """Where a tick's lots are kept, for `put`; its cache line is on its way when this returns.
+def put(books, market, side, tick, lots):
+    """Set the lots displayed at a tick (0 deletes) of a side, BID 0 or ASK 1; returns the lots before.
 
-    NOTHING for a deletion where nothing is; NO_PLACE, changing nothing, when the directory or the
-    pages do not suffice. `best` may point at an emptied level until `settle` at the commit.
+    Returns NO_ROOM and changes nothing when the directory or the pages do not suffice: the caller must
+    `grow` and call again. `best` may point at an emptied level until `settle` at the commit. Sets and
+    deletes take the same path: which it is, is a coin toss that the processor would guess wrong every
+    other time.
     """
     directory, best = books.directory, books.best
     slots = directory.shape[2]
     if np.uint64(tick) >> np.uint64(PAGE_BITS) >= np.uint64(slots):  # also a negative tick
-        return NO_PLACE
+        return NO_ROOM
     key = tick ^ (((slots << PAGE_BITS) - 1) & -side)
-    slot = key >> PAGE_BITS
-    page = np.int64(directory[market, side, slot])
+    # unsigned: numba need not look for negative indices
+    m, s, slot = np.uint64(market), np.uint64(side), np.uint64(key >> PAGE_BITS)
+    page = np.int64(directory[m, s, slot])
     if page < 0:
-        if wanted == 0.0:
-            return NOTHING
+        if lots == 0.0:
+            return 0.0
         page = books.pages[0]
         if (page + 1) << PAGE_BITS > books.lots.size:
-            return NO_PLACE
+            return NO_ROOM
         books.pages[0] = page + 1
-        directory[market, side, slot] = page
-    at = (page << PAGE_BITS) | (key & (PAGE - 1))
-    prefetch(books.lots, at)
-    # -1 for a deletion, without a branch: which rows delete cannot be guessed
-    higher = key | (np.int64(wanted > 0.0) - 1)
-    if higher > best[market, side]:
-        best[market, side] = higher
-    return at
-
-
-@hot
-def put(books, at, wanted):
-    """Set the lots at a place (0 deletes); returns the lots before.
-
-    Sets and deletes take the same path: whether a level comes or goes is a coin
-    toss that the processor would guess wrong every other time.
-    """
-    # unsigned: numba need not look for negative indices
-    i = np.uint64(at)
-    word = i >> np.uint64(6)
-    bit = i & np.uint64(63)
-    there = np.uint64(wanted > 0.0)
-    before = books.lots[i]
-    books.lots[i] = wanted
-    books.sums[word] += wanted - before
-    books.occupied[word] = (books.occupied[word] & ~(_ONE << bit)) | (there << bit)
+        directory[m, s, slot] = page
+    at = np.uint64((page << PAGE_BITS) | (key & (PAGE - 1)))
+    # -1 for a deletion
+    best[m, s] = max(best[m, s], key | (np.int64(lots > 0.0) - 1))
+    word, bit = at >> np.uint64(6), at & np.uint64(63)
+    before = books.lots[at]
+    books.lots[at] = lots
+    books.sums[word] += lots - before
+    books.occupied[word] = (books.occupied[word] & ~(_ONE << bit)) | (np.uint64(lots > 0.0) << bit)
     return before
 
 
 @rare
 def set_level(books, market, side, tick, lots):
-    """Set the lots displayed at a tick (0 deletes); returns the lots before.
-
-    Returns NO_ROOM and changes nothing when the directory or the pages do not
-    suffice: the caller must `grow` and call again.
-    """
-    at = locate(books, market, side, tick, lots)
-    if at == NO_PLACE:
-        return NO_ROOM
-    return put(books, at, lots) if at >= 0 else 0.0
+    """`put`, for whoever calls it from Python."""
+    return put(books, market, side, tick, lots)
 
 
 @rare

@@ -45,7 +45,7 @@ class Kind(IntEnum):
     TIMER = 14  # ref: due ns; recv_ns: arrival
     INSTRUMENT = 15
     TRUST = 16
-    STATUS = 17
+    COMMAND = 17  # of a person, see `bot.engine.command_rows`
 
 
 class Flag(IntFlag):

@@ -200,7 +200,7 @@ class World:
                 self._tell_reports()
             elif stop == Stop.GROW:
                 books = grow(self.state.books, int(rows[at]["price"]))
-                self.state = self.state._replace(books=books)
+                self.state = self.state.with_books(books)
             elif stop == Stop.BAD_ROW:
                 raise KernelError(
                     f"the stream cannot be applied at its row {int(rows[at]['seq'])}: {rows[at]}"

@@ -67,10 +67,12 @@ def take_to(books, at, last):
     bits = word
     if last > first:
         bits = word & (_FULL << np.uint64(last - first)) if last - first < 64 else np.uint64(0)
-    base = (page << PAGE_BITS) + (offset << 6)
+    block = page * WORDS + offset
     left = word ^ bits
+    if bits == books.occupied[block]:  # all of the block, whose sum is kept
+        return books.sums[block], (slot, page, offset, left)
     total = 0.0
     while bits != 0:
-        total += books.lots[base + np.int64(trailing_zeros(bits))]
+        total += books.lots[(block << 6) + np.int64(trailing_zeros(bits))]
         bits &= bits - _ONE
     return total, (slot, page, offset, left)

@@ -1,4 +1,4 @@
-"""What counts as a reading: all figures of all cards and composites of a market."""
+"""What counts as a reading: all figures of all cards and composites of a market, and what its book holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from bot.signals.state import SIGNALS, Signals
 
-_BLOCK = ("raw", "scores", "cards", "composites", "verdicts")
+_BLOCK = ("raw", "scores", "cards", "composites", "verdicts", "ladder")
 _BEGIN = SIGNALS.fields[_BLOCK[0]][1]  # type: ignore[index]
 _END = SIGNALS.fields[_BLOCK[-1]][1] + SIGNALS[_BLOCK[-1]].itemsize  # type: ignore[index]
 _SIZES = sum(SIGNALS[name].itemsize for name in _BLOCK)
@@ -29,4 +29,4 @@ class Readings:
     def awake(self, market: int) -> int:
         """Cards that spoke at the last emission, counted once a card (not a mode)."""
         scores = self._scores[market]
-        return int(np.count_nonzero((scores == scores).any(axis=1)))
+        return int(np.count_nonzero(np.logical_or.reduce(scores == scores, axis=1)))

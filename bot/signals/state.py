@@ -263,6 +263,7 @@ SIGNALS = np.dtype(
         ("cards", READING, (C, MODES)),
         ("composites", READING, (MODES,)),  # score is the bias
         ("verdicts", "<f8", (MODES, 3)),  # probability, awake cards, alignment
+        ("ladder", "<f8", (4,)),  # levels and lots of the bids, of the asks: all of them
         ("fast", "<f8", (2,)),  # 10 s order-flow imbalance in mean touch depths, and its z
         ("memory", MEMORY, (C + 1, MODES)),  # the composite last
         ("factors", "<f8", (C,)),  # what a card's inputs take from its confidence
@@ -285,10 +286,10 @@ class Signals(NamedTuple):
 
     def __getattr__(self, name: str) -> np.ndarray:
         """A field of all rows, a view: `signals.cards` is (M, C, 3) READING."""
-        names = SIGNALS.names or ()
-        if name not in names:
-            raise AttributeError(name)
-        return self.rows[name]
+        try:
+            return self.rows[name]
+        except ValueError:
+            raise AttributeError(name) from None
 
 
 PROBABILITY, AWAKE, ALIGNMENT = range(3)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bot.core.enums import Agreement, Cascade, Mode, Side, Trust, WallEnd
+from bot.core.late import Late
 from bot.core.messages import CardView, Composite, EndedWall, MarketView, WallView, Zone
 from bot.core.units import NS_PER_S
 from bot.market.book import Books
 from bot.signals.figures import COUNT, figures
 from bot.signals.registry import card_names
-from bot.signals.state import WALL, Signals
+from bot.signals.state import ENDED, WALL, Signals
 from bot.signals.zones.state import Kind
 
 ENDED_NS = 300 * NS_PER_S
@@ -122,78 +125,99 @@ def composite_view(sig: Signals, market: int, mode: Mode) -> Composite:
     )
 
 
-def card_views(sig: Signals, market: int, mode: Mode) -> tuple[CardView, ...]:
+def card_views(sig: Signals, market: int, mode: Mode) -> Sequence[CardView]:
     """The awake cards, in the order of the registry."""
-    rows = sig.cards[market, :, mode.place].tolist()
-    windows = sig.scores[market].tolist()
-    weights = sig.learning.rows["weights"][market, mode.place].tolist()
-    return tuple(
-        CardView(
-            name=name,
-            score=row[0],
-            strength=row[1],
-            confidence=row[2],
-            agreement=_AGREEMENTS[int(row[5])],
-            direction=int(row[6]),
-            fresh=bool(row[7]),
-            windows=(scores[0], scores[1], scores[2]),
-            decelerating=bool(row[8]),
-            exhausted=bool(row[9]),
-            weight=weight,
+    cards = sig.cards[market, :, mode.place].copy()
+    scores = sig.scores[market].copy()
+    weights = sig.learning.rows["weights"][market, mode.place, :-1].copy()
+
+    def make() -> tuple[CardView, ...]:
+        parts = zip(_NAMES, cards.tolist(), scores.tolist(), weights.tolist(), strict=True)
+        return tuple(
+            CardView(
+                name=name,
+                score=row[0],
+                strength=row[1],
+                confidence=row[2],
+                agreement=_AGREEMENTS[int(row[5])],
+                direction=int(row[6]),
+                fresh=bool(row[7]),
+                windows=(windows[0], windows[1], windows[2]),
+                decelerating=bool(row[8]),
+                exhausted=bool(row[9]),
+                weight=weight,
+            )
+            for name, row, windows, weight in parts
+            if row[0] == row[0]
         )
-        for name, row, scores, weight in zip(_NAMES, rows, windows, weights[:-1], strict=True)
-        if row[0] == row[0]
-    )
+
+    return Late(make)
 
 
 def _wall_views(
     sig: Signals, market: int, now_ns: int, mid: float, displayed: list[float]
-) -> tuple[WallView, ...]:
+) -> Sequence[WallView]:
     """Confirmed walls with what they display at this instant, oldest first."""
-    return tuple(
-        WallView(
-            id=wall[_ID],
-            side=Side.BUY if wall[_SIDE] > 0 else Side.SELL,
-            price=wall[_NEAR],
-            far_price=wall[_FAR],
-            quantity=lots,
-            peak=wall[_PEAK],
-            executed=wall[_EXECUTED],
-            distance_bps=1e4 * wall[_SIDE] * (mid - wall[_NEAR]) / mid,
-            age_ns=now_ns - wall[_BORN],
-            genuineness=wall[_GENUINENESS],
-            layering=wall[_LAYERING],
-            cancelled=wall[_CANCELLED],
-            touches=wall[_TOUCHES],
+    if not displayed:
+        return ()
+    kept = sig.walls[market, : len(displayed)].tobytes()
+    return Late(
+        lambda: tuple(
+            WallView(
+                id=wall[_ID],
+                side=Side.BUY if wall[_SIDE] > 0 else Side.SELL,
+                price=wall[_NEAR],
+                far_price=wall[_FAR],
+                quantity=lots,
+                peak=wall[_PEAK],
+                executed=wall[_EXECUTED],
+                distance_bps=1e4 * wall[_SIDE] * (mid - wall[_NEAR]) / mid,
+                age_ns=now_ns - wall[_BORN],
+                genuineness=wall[_GENUINENESS],
+                layering=wall[_LAYERING],
+                cancelled=wall[_CANCELLED],
+                touches=wall[_TOUCHES],
+            )
+            for wall, lots in zip(np.frombuffer(kept, WALL).tolist(), displayed, strict=True)
+            if wall[_STAGE] != _CANDIDATE
         )
-        for wall, lots in zip(sig.walls[market, : len(displayed)].tolist(), displayed, strict=True)
-        if wall[_STAGE] != _CANDIDATE
     )
 
 
-def _ended_walls(sig: Signals, market: int, now_ns: int) -> tuple[EndedWall, ...]:
+def _ended_walls(sig: Signals, market: int, now_ns: int) -> Sequence[EndedWall]:
     """Walls that ended within ENDED_NS, in the order of their end."""
-    rows = sig.rows["ended"][market]
-    found = rows[(rows["id"] > 0) & (rows["ended_ns"] > now_ns - ENDED_NS)][_ENDED_FIELDS].tolist()
-    return tuple(
-        EndedWall(id_, Side(side), WallEnd(label), ended_ns, executed, cancelled)
-        for id_, side, label, ended_ns, executed, cancelled in sorted(found, key=lambda row: (row[3], row[0]))
-    )
+    kept = sig.ended[market].tobytes()
+
+    def make() -> tuple[EndedWall, ...]:
+        ring = np.frombuffer(kept, ENDED)
+        found = ring[(ring["id"] > 0) & (ring["ended_ns"] > now_ns - ENDED_NS)][_ENDED_FIELDS].tolist()
+        found.sort(key=lambda row: (row[3], row[0]))
+        return tuple(
+            EndedWall(id_, Side(side), WallEnd(label), ended_ns, executed, cancelled)
+            for id_, side, label, ended_ns, executed, cancelled in found
+        )
+
+    return Late(make)
 
 
 _ZONE_FIELDS = ["id", "side", "low", "high", "distance_bps", "hold", "genuineness", "kind"]
 _ZONE_FIELDS += ["holds", "breaks", "pulls"]
 
 
-def _zones(sig: Signals, market: int) -> tuple[Zone, ...]:
+def _zones(sig: Signals, market: int) -> Sequence[Zone]:
     """Zones spoken of (the best three of a side, and traps) and zones that were broken before."""
-    count = int(sig.zones.markets[market]["zones"])
-    rows = sig.zones.zones[market, :count]
-    rows = rows[(rows["spoken"] != 0) | (rows["breaks"] > 0)]
-    zones = [
-        Zone(id_, Side(side), low, high, distance, hold, genuineness, kind == _TRAP, holds, breaks, pulls)
-        for id_, side, low, high, distance, hold, genuineness, kind, holds, breaks, pulls in (
-            rows[_ZONE_FIELDS].tolist()
-        )
-    ]
-    return tuple(sorted(zones, key=lambda zone: (zone.distance_bps, zone.id)))
+    zones = sig.zones.zones
+    kept = zones[market, : int(sig.zones.markets["zones"][market])].tobytes()
+
+    def make() -> tuple[Zone, ...]:
+        rows = np.frombuffer(kept, zones.dtype)
+        rows = rows[(rows["spoken"] != 0) | (rows["breaks"] > 0)]
+        found = [
+            Zone(id_, Side(side), low, high, distance, hold, genuineness, kind == _TRAP, holds, breaks, pulls)
+            for id_, side, low, high, distance, hold, genuineness, kind, holds, breaks, pulls in (
+                rows[_ZONE_FIELDS].tolist()
+            )
+        ]
+        return tuple(sorted(found, key=lambda zone: (zone.distance_bps, zone.id)))
+
+    return Late(make)

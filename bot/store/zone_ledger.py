@@ -20,6 +20,7 @@ _PLAIN = [
 ]  # fmt: skip
 _PLAIN_COLUMNS = [_COLUMNS.get(name, name) for name in _PLAIN]
 _WORDS = ["kind", "grade", "sources"]
+_FIGURES = [*_WORDS, *_PLAIN]
 _DETAIL = ("low_ticks", "high_ticks", "hold", "bias", "touches", "holds")
 
 
@@ -62,21 +63,26 @@ class ZoneLedger:
         self, now_ns: int, market: int, rows: np.ndarray, signs: list[tuple[int, ...]]
     ) -> None:
         known = self._known[market]
+        changed = []
         for place, now in enumerate(signs):
             before = known.get(now[0])
             if now[_SPOKEN] if before is None else now != before.signs:
-                known[now[0]] = self._note(now_ns, market, now, rows[place], before)
+                changed.append(place)
+        figures = rows[changed][_FIGURES].tolist()
+        for place, zone in zip(changed, figures, strict=True):
+            now = signs[place]
+            known[now[0]] = self._note(now_ns, market, now, zone, known.get(now[0]))
         for zone in sorted(known.keys() - {now[0] for now in signs}):
             gone = known.pop(zone)
             self._journal.zone({**gone.row, "rank": 0, "gone_ns": now_ns})
             self._step(now_ns, market, gone.name, "", gone.row)
 
     def _note(
-        self, now_ns: int, market: int, signs: tuple[int, ...], zone: np.void, before: _Known | None
+        self, now_ns: int, market: int, signs: tuple[int, ...], zone: tuple[Any, ...], before: _Known | None
     ) -> _Known:
-        kind, grade, sources = _in_words(*zone[_WORDS].item())
+        kind, grade, sources = _in_words(*zone[: len(_WORDS)])
         row = {
-            **dict(zip(_PLAIN_COLUMNS, zone[_PLAIN].item(), strict=True)),
+            **dict(zip(_PLAIN_COLUMNS, zone[len(_WORDS) :], strict=True)),
             "market": self._markets[market],
             "kind": kind,
             "grade": grade,

@@ -89,7 +89,7 @@ def applied(state: Any, rows: np.ndarray) -> Any:
     at = advance(state, rows, 0)
     while at < rows.size:
         if Stop(int(state.ctl[Ctl.STOP])) is Stop.GROW:
-            state = state._replace(books=grow(state.books, int(rows[at]["price"])))
+            state = state.with_books(grow(state.books, int(rows[at]["price"])))
         at = advance(state, rows, at)
     return state
 

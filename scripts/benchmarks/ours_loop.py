@@ -1,7 +1,7 @@
 """Our compiled loop on the same stream: `python -m scripts.benchmarks.ours_loop FOLDER`, JSON on stdout.
 
 The strategy of `peer_hftbacktest.py`, message by message, around the very
-`advance` that live, paper and replay use: imbalance of the best 1, 5, 10 and 20
+`run_rows` that live, paper and replay use: imbalance of the best 1, 5, 10 and 20
 levels, micro-price, order-flow imbalance, one resting post-only order of one lot.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from bot.core.enums import OrderType, RejectReason, ReportKind, TimeInForce
 from bot.core.jit import hot
-from bot.engine.kernel import FOREVER, Ctl, Stop, advance, new_state
+from bot.engine.kernel import FOREVER, Ctl, Stop, new_state, run_rows
 from bot.execution.matching import new_matching
 from bot.execution.venue_state import Knob, Slot, enqueue
 from bot.market.book import ASK, BID, best_tick, grow, top_sums
@@ -175,7 +175,7 @@ def _drain(mt, w, now_ns):
     mt.clock[_NEXT_REPORT] = mt.reports[0].visible_ns if count > read else FOREVER
 
 
-_step = hot(advance.py_func)
+_step = hot(run_rows.py_func)
 """The loop itself, copied into the driver: its arrays are not handed over anew for every message."""
 
 
@@ -217,11 +217,11 @@ def replay(rows: np.ndarray, awake: Awake = Awake.NOTHING) -> tuple[float, np.vo
     trader, bids, asks = np.zeros(1, TRADER), np.zeros(4), np.zeros(4)
     start = time.perf_counter()
     at = 0
-    while (at := run(state, rows, at, trader[0], bids, asks)) < rows.size:
+    while (at := run(state.tables, rows, at, trader[0], bids, asks)) < rows.size:
         stop = Stop(int(state.ctl[Ctl.STOP]))
         if stop is not Stop.GROW:
             raise SystemExit(f"expected to reach row {rows.size}, stopped at {at}: {stop.name}")
-        state = state._replace(books=grow(state.books, int(rows[at]["price"])))
+        state = state.with_books(grow(state.books, int(rows[at]["price"])))
     return time.perf_counter() - start, trader[0]
 
 

@@ -95,7 +95,7 @@ def play(state: State, rows: np.ndarray, tick, spent: Spent) -> State:
             tick(state, int(state.ctl[Ctl.NOW]), spent)
             state.ctl[Ctl.NEXT_TIMER] = state.ctl[Ctl.TIMER_DUE] + TICK_NS
         elif stop is Stop.GROW:
-            state = state._replace(books=grow(state.books, int(rows[at]["price"])))
+            state = state.with_books(grow(state.books, int(rows[at]["price"])))
         elif stop is not Stop.READING:
             raise SystemExit(f"expected to reach row {rows.size}, stopped at {at}: {stop.name}")
 
@@ -166,15 +166,15 @@ def staged(state: State, now_ns: int, spent: Spent) -> None:
     def mark() -> None:
         marks.append(time.perf_counter())
 
-    _grids(state, now_ns)
+    _grids(state.tables, now_ns)
     mark()
     settle(state.signals.learning, now_ns)
     mark()
-    _cards(state, now_ns)
+    _cards(state.tables, now_ns)
     mark()
-    _begins(state, now_ns)
+    _begins(state.tables, now_ns)
     mark()
-    _zones(state, now_ns)
+    _zones(state.tables, now_ns)
     mark()
     refit_next(state.signals, now_ns)
     mark()
@@ -190,7 +190,7 @@ def scans_s(state: State, seconds: float) -> float:
     now_ns = int(state.ctl[Ctl.NOW])
     start = time.perf_counter()
     for k in range(1, SCANS_S + 1):
-        _scans(state, now_ns + k * NS_PER_S)
+        _scans(state.tables, now_ns + k * NS_PER_S)
     return (time.perf_counter() - start) / SCANS_S * seconds
 
 
@@ -253,7 +253,7 @@ def load(state: State) -> None:
     """Compile, or load, what is timed apart."""
     state = copy.deepcopy(state)
     staged(state, int(state.ctl[Ctl.NOW]), Spent())
-    _scans(state, int(state.ctl[Ctl.NOW]))
+    _scans(state.tables, int(state.ctl[Ctl.NOW]))
 
 
 def one_round(ready: Prepared, last: State) -> tuple[Spent, dict[str, float]]:

@@ -7,35 +7,12 @@ from dataclasses import replace
 import pytest
 
 from bot.core import wishes
-from bot.core.enums import Action, Agreement, Entry, Mode, Side, Stage
-from bot.core.messages import Intent, TradeView
+from bot.core.enums import Action, Agreement, Entry, Mode, Side
+from bot.core.messages import Intent
 from bot.core.units import NS_PER_S
-from tests.trading import MID, T0, VIEW
+from tests.trading import MID, OPEN_TRADE, T0, VIEW
 
-TRADE = TradeView(
-    id="t",
-    symbol="ABCUSDT",
-    market=0,
-    strategy="mine",
-    mode=Mode.DAY,
-    side=Side.SELL,
-    stage=Stage.OPEN,
-    opened_ns=T0,
-    filled_ns=T0,
-    planned_lots=10,
-    open_lots=10,
-    entry_price=MID,
-    stop=100_100,
-    first_stop=100_100,
-    targets_hit=0,
-    wall=0,
-    wall_lots=0.0,
-    entry_bias=0.0,
-    best_bps=0.0,
-    worst_bps=0.0,
-    time_stop_ns=0,
-    entry_ttl_ns=0,
-)
+TRADE = replace(OPEN_TRADE, mode=Mode.DAY, side=Side.SELL, stop=100_100, first_stop=100_100)
 
 
 def an_entry(**more: object) -> Intent:

@@ -28,7 +28,7 @@ def played(market: SyntheticMarket, rows: np.ndarray, awake: Awake) -> State:
     at = 0
     while (at := advance(state, rows, at)) < rows.size:
         if state.ctl[Ctl.STOP] == Stop.GROW:
-            state = state._replace(books=grow(state.books, int(rows[at]["price"])))
+            state = state.with_books(grow(state.books, int(rows[at]["price"])))
     return state
 
 

@@ -145,7 +145,7 @@ def test_a_command_inside_a_message_waits_for_its_commit_and_is_answered() -> No
         return np.concatenate(applied)["kind"].tolist(), await asked.answer
 
     kinds, answer = asyncio.run(scene())
-    assert kinds == [*message["kind"].tolist(), Kind.STATUS]
+    assert kinds == [*message["kind"].tolist(), Kind.COMMAND]
     assert answer is DONE
 
 

@@ -33,7 +33,7 @@ def more(world: World, from_s: float, to_s: float) -> None:
 @pytest.mark.parametrize("subject", ["", LINEAR.symbol, OTHER.symbol])
 def test_a_command_survives_its_row(verb: Verb, subject: str) -> None:
     (row,) = command_row(Command(verb, subject, "local:ann"), (LINEAR, OTHER), T0)
-    assert (row["kind"], row["recv_ns"]) == (Kind.STATUS, T0)
+    assert (row["kind"], row["recv_ns"]) == (Kind.COMMAND, T0)
     assert command_of(row, (LINEAR, OTHER)) == Command(verb, subject)
 
 

@@ -154,10 +154,10 @@ def block_of(sig):
 
 
 def test_the_reading_block_holds_every_figure_of_an_emission(market):
-    """Any change of any card, window, composite or verdict shows."""
+    """Any change of any card, window, composite, verdict or of the whole ladder shows."""
     block = block_of(market.sig)
     assert block.dtype == np.float64
-    fields = [market.sig.raw, market.sig.scores, market.sig.verdicts]
+    fields = [market.sig.raw, market.sig.scores, market.sig.verdicts, market.sig.ladder]
     records = [market.sig.cards, market.sig.composites]
     assert block.size == sum(a[0].size for a in fields) + sum(a[0].size * len(a.dtype.names) for a in records)
     views = [a[0].reshape(-1) for a in fields] + [a[0].view(np.float64).reshape(-1) for a in records]

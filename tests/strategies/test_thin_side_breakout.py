@@ -10,7 +10,7 @@ from bot.core.enums import Action, Agreement, Cascade, Entry, Mode, Side, Stage
 from bot.core.messages import CardView, MarketView, TradeView, WallView, Zone
 from strategies.thin_side_breakout import STRATEGY
 from tests.strategies.mirror import mirrored, mirrored_trade
-from tests.trading import MID, T0, VIEW
+from tests.trading import MID, OPEN_TRADE, T0, VIEW
 
 SET_UP = replace(
     VIEW,
@@ -22,32 +22,7 @@ SET_UP = replace(
 )
 """Ask side thin, flow towards it, mid at the edge of its last 30 s: everything holds."""
 
-TRADE = TradeView(
-    id="t",
-    symbol="ABCUSDT",
-    market=0,
-    strategy="thin_side_breakout",
-    mode=Mode.SCALP,
-    side=Side.BUY,
-    stage=Stage.OPEN,
-    opened_ns=T0,
-    filled_ns=T0,
-    planned_lots=10,
-    open_lots=10,
-    entry_price=MID,
-    stop=99_900,
-    first_stop=99_900,
-    targets_hit=0,
-    wall=0,
-    wall_lots=0.0,
-    entry_bias=0.4,
-    best_bps=0.0,
-    worst_bps=0.0,
-    time_stop_ns=0,
-    entry_ttl_ns=0,
-    filled_lots=10,
-    mid=MID,
-)
+TRADE = replace(OPEN_TRADE, strategy="thin_side_breakout")
 
 
 def a_wall(side: Side, away_bps: float, genuineness: float = 0.7) -> WallView:

@@ -10,7 +10,7 @@ from bot.core.enums import Action, Agreement, Cascade, Entry, Mode, Side, Stage,
 from bot.core.messages import EndedWall, MarketView, TradeView, WallView, Zone
 from strategies.wall_fade import STRATEGY
 from tests.strategies.mirror import mirrored, mirrored_trade
-from tests.trading import MID, T0, VIEW
+from tests.trading import MID, OPEN_TRADE, T0, VIEW
 
 WALL = WallView(
     id=7,
@@ -27,31 +27,14 @@ WALL = WallView(
 HIT = replace(VIEW, walls=(WALL,), tfi_fast=-0.3, tfi_slow=-0.5, sigma_60s_bps=7.0, mid_average=MID + 10.0)
 """A genuine bid wall that was hit and stands; the selling into it is abating."""
 
-TRADE = TradeView(
-    id="t",
-    symbol="ABCUSDT",
-    market=0,
+TRADE = replace(
+    OPEN_TRADE,
     strategy="wall_fade",
-    mode=Mode.SCALP,
-    side=Side.BUY,
-    stage=Stage.OPEN,
-    opened_ns=T0,
-    filled_ns=T0,
-    planned_lots=10,
-    open_lots=10,
     entry_price=99_960.0,
     stop=99_920,
     first_stop=99_920,
-    targets_hit=0,
     wall=7,
     wall_lots=800.0,
-    entry_bias=0.4,
-    best_bps=0.0,
-    worst_bps=0.0,
-    time_stop_ns=0,
-    entry_ttl_ns=0,
-    filled_lots=10,
-    mid=MID,
     wall_shown=800.0,
 )
 ENTERING = replace(TRADE, stage=Stage.ENTERING, open_lots=0, filled_ns=0)

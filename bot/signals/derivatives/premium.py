@@ -47,7 +47,7 @@ PREMIUM = np.dtype(
         ("rate_ns", "<i8"),  # when the rate was last told
         ("rate", "<f8"),  # the venue's rate for the coming settlement; nan unknown
         ("settles_ns", "<i8"),  # the coming settlement, 0 unknown
-        ("interval_ns", "<i8"),  # between settlements, 0 before one was seen to pass
+        ("interval_ns", "<i8"),  # between settlements, 0 before it was told or one was seen to pass
         ("basis_ns", "<i8"),
         ("basis_numerator", "<f8"),  # slow mean of the basis, bps
         ("basis_weight", "<f8"),
@@ -100,16 +100,19 @@ def annualised(rate, hours):
 
 
 @hot
-def on_funding(row, now_ns, rate, settles_ns):
+def on_funding(row, now_ns, rate, settles_ns, interval_s):
     """The venue's rate of the coming settlement. When the settlement moves on, the last one was settled.
 
-    After a silence neither the settled rate nor the interval is known.
+    `interval_s`: between settlements where the venue tells it, 0 where it does not; it is then what was seen
+    to pass. After a silence neither the settled rate nor an interval that nobody tells is known.
     """
     if row.settles_ns != 0 and settles_ns > row.settles_ns:
         if row.rate == row.rate and now_ns - row.rate_ns <= SILENCE_NS:
             push(row.settled, row.rate)
             row.interval_ns = settles_ns - row.settles_ns
         row.numerator = row.weight = 0.0
+    if interval_s > 0:
+        row.interval_ns = interval_s * NS_PER_S
     row.rate_ns = now_ns
     row.rate = rate
     row.settles_ns = settles_ns

@@ -107,7 +107,7 @@ def test_timers_belong_where_the_header_says_so(header, stream):
 
 def test_levels_are_early_before_a_snapshot_and_stale_after_a_gap_or_loss(header, stream):
     rows = stream(3)
-    rows["kind"][0] = Kind.STATUS
+    rows["kind"][0] = Kind.COMMAND
     assert checked(rows, header).count[Check.EARLY_LEVEL] == 12
     for kind in (Kind.GAP, Kind.LOST):
         assert checked(spoilt(stream(3), TRADE, kind=kind), header).count[Check.STALE_LEVEL] == 4

@@ -77,7 +77,7 @@ def settled(row, rates, interval_ns=8 * HOUR_NS):
     for k, rate in enumerate(rates):
         at = T0 + k * interval_ns
         for now in (at - interval_ns + NS_PER_S, at - NS_PER_S):  # right after the last one and right before
-            premium.on_funding(row, now, rate, at)
+            premium.on_funding(row, now, rate, at, 0)
 
 
 def test_a_settlement_that_passes_joins_the_history_with_its_last_rate():
@@ -86,7 +86,7 @@ def test_a_settlement_that_passes_joins_the_history_with_its_last_rate():
     premium.note(row, T0 + NS_PER_S, 0.001)
     settled(row, [1e-4, 2e-4, 3e-4])
     # a new estimate of the same one
-    premium.on_funding(row, T0 + 16 * HOUR_NS - 5, 3.5e-4, T0 + 16 * HOUR_NS)
+    premium.on_funding(row, T0 + 16 * HOUR_NS - 5, 3.5e-4, T0 + 16 * HOUR_NS, 0)
     assert row["settled"]["count"] == 2
     assert row["settled"]["arrived"][:2].tolist() == [1e-4, 2e-4]
     assert row["rate"] == 3.5e-4
@@ -94,10 +94,16 @@ def test_a_settlement_that_passes_joins_the_history_with_its_last_rate():
     assert math.isnan(premium.expected_funding(row, math.inf))  # the premium starts anew each interval
 
 
+def test_an_interval_that_the_venue_tells_is_known_at_once():
+    row = fresh()
+    premium.on_funding(row, T0, 1e-4, T0 + HOUR_NS, 4 * 3600)
+    assert premium.yearly_funding(row) == pytest.approx(reference.annualised_funding(1e-4, 4))
+
+
 def test_after_a_silence_neither_the_settled_rate_nor_the_interval_is_known():
     row = fresh()
-    premium.on_funding(row, T0, 1e-4, T0 + HOUR_NS)
-    premium.on_funding(row, T0 + 20 * HOUR_NS, 2e-4, T0 + 24 * HOUR_NS)
+    premium.on_funding(row, T0, 1e-4, T0 + HOUR_NS, 0)
+    premium.on_funding(row, T0 + 20 * HOUR_NS, 2e-4, T0 + 24 * HOUR_NS, 0)
     assert row["settled"]["count"] == 0
     assert math.isnan(premium.yearly_funding(row))
     assert row["rate"] == 2e-4
