@@ -6,6 +6,7 @@ fills come under that id, so algo states never speak of fills.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -46,6 +47,11 @@ class Binance(Dialect):
     testnet = "demo"
     stop_self_test = "STOP_MARKET at /fapi/v1/algoOrder"
     forced_ids = ("autoclose-", "adl_autoclose")
+    address_refusals = frozenset((403, 418, 429))
+
+    def weight(self, method: str, cost: float) -> int:
+        """Orders are counted apart; what the library thinks too low, the answer's header corrects."""
+        return max(1, math.ceil(cost)) if method == "GET" else 1
 
     def trigger_params(self, order: Order) -> dict[str, Any]:
         return {"workingType": mark_or_last(order.trigger_by, "MARK_PRICE", "CONTRACT_PRICE")}

@@ -7,7 +7,7 @@ venue does differently. `ex` is a ccxt.pro exchange, `symbol` its market.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -29,6 +29,13 @@ class OrderArgs(NamedTuple):
     type: str
     price: float | None
     params: dict[str, Any]
+
+
+class Fee(NamedTuple):
+    """Paid with a trade, negative received; "" where the venue did not say."""
+
+    amount: str
+    coin: str
 
 
 class Child(NamedTuple):
@@ -69,6 +76,12 @@ class Dialect:
     stops_apart = True  # conditional orders have ids and listings of their own
     market_needs_price = False
     forced_ids: tuple[str, ...] = ()  # client ids the venue itself closes positions under
+    order_streams: tuple[Mapping[str, Any], ...] = ({},)  # arguments of `watch_orders`, one for each stream
+    acknowledgements = (
+        0  # of subscriptions, before the private streams are in effect; 0: the venue sends none
+    )
+
+    address_refusals: frozenset[int] = frozenset()  # statuses that stop everything asked from this address
 
     def __init__(self, ccxt_id: str = "") -> None:
         self.ccxt_id = ccxt_id or self.ccxt_id
@@ -77,6 +90,10 @@ class Dialect:
         """Settle what must never happen: resending inside the library, extra fees."""
         ex.options["maxRetriesOnFailure"] = 0
         ex.has["fetchCurrencies"] = False
+
+    def weight(self, method: str, cost: float) -> int:
+        """Of one request in the address's budget; `cost` is the library's own measure."""
+        return 1
 
     def symbol(self, name: str, ex: Exchange) -> str | None:
         """ccxt's symbol of the linear perpetual that the venue calls `name`, None when it has none."""
@@ -156,6 +173,33 @@ class Dialect:
     def forced(self, wire: Wire) -> bool:
         """Whether a trade was the venue's own closing of the position."""
         return bool(self.forced_ids) and self.client_id(wire).startswith(self.forced_ids)
+
+    def acknowledged(self, message: Any) -> str:
+        """Which subscription a message of the private stream confirms, "" for any other message."""
+        return ""
+
+    def trades(self, ex: Exchange, symbol: str, since_ms: int | None) -> Awaitable[Sequence[Wire]]:
+        """Own executions since then, the oldest among them."""
+        return ex.fetch_my_trades(symbol, since_ms, 500)  # type: ignore[no-any-return]
+
+    def moved_position(self, wire: Wire) -> bool:
+        """Whether an execution was a trade: some venues tell funding the same way."""
+        return True
+
+    def fee(self, wire: Wire) -> Fee:
+        told = wire.get("fee") or {}
+        cost = told.get("cost")
+        return Fee("" if cost is None else _text(cost), str(told.get("currency") or ""))
+
+    def maker(self, wire: Wire) -> bool | None:
+        return {"maker": True, "taker": False}.get(str(wire.get("takerOrMaker")))
+
+    def funding(self, wire: Wire) -> tuple[str, str]:
+        """Id of a funding payment ("" none) and the amount received."""
+        return str(wire.get("id") or ""), _text(wire["amount"])
+
+    async def positions(self, ex: Exchange, symbols: Sequence[str]) -> Sequence[Wire]:
+        return await ex.fetch_positions(list(symbols))  # type: ignore[no-any-return]
 
     async def wallet(self, ex: Exchange, coins: Iterable[str]) -> dict[str, str]:
         """Wallet balance by coin, without unrealised gains."""
