@@ -125,8 +125,7 @@ class CcxtBroker:
         self._markets = {symbol: market for market, symbol in enumerate(self._symbols) if symbol}
 
     async def close(self) -> None:
-        for ex in (self.orders, self.polls):
-            await ex.close()
+        await asyncio.gather(self.orders.close(), self.polls.close())
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -149,6 +148,9 @@ class CcxtBroker:
         answer = await self._ask(
             self.orders.create_order(symbol, args.type, side, lots, args.price, args.params), shield=True
         )
+        refused = self.dialect.refused(answer)
+        if refused:
+            raise RequestFailed(outcome_of_submit(self.dialect.name, ("InvalidOrder",), refused), refused)
         return self._order_told(answer, order.client_id, order.market)
 
     async def cancel(self, order: Order, venue_id: str) -> OrderTold | None:
@@ -368,10 +370,15 @@ class CcxtBroker:
 
     def _hear_order(self, wire: Wire) -> OrderTold | None:
         market = self._markets.get(str(wire.get("symbol")))
-        client_id = self._client_ids.get(self.dialect.client_id(wire), "")
         if market is None:
             return None
-        return self._order_told(wire, client_id, market)
+        return self._order_told(wire, self._ours(wire, ""), market)
+
+    def _ours(self, wire: Wire, order_id: str) -> str:
+        """Our client id of an order or a trade, by any id that it names; "" not ours."""
+        named = self._client_ids.get(self.dialect.client_id(wire), "")
+        others = (order_id, self.dialect.parent_id(wire))
+        return named or next((self._by_order_id[i] for i in others if i in self._by_order_id), "")
 
     def _hear_trade(self, wire: Wire) -> FillTold | None:
         told = self._fill_told(wire) if self.dialect.moved_position(wire) else None
@@ -402,14 +409,13 @@ class CcxtBroker:
             return None
         fee = self.dialect.fee(wire)
         order_id = str(wire.get("order") or "")
-        client_id = self._client_ids.get(self.dialect.client_id(wire), "")
         return FillTold(
             trade_id=str(wire["id"]),
             market=market,
             side=Side.BUY if wire["side"] == "buy" else Side.SELL,
             lots=self._lots(market, Decimal(_decimal(wire["amount"]))),
             price=_decimal(wire["price"]),
-            client_id=client_id or self._by_order_id.get(order_id, ""),
+            client_id=self._ours(wire, order_id),
             venue_id=order_id,
             fee=fee.amount,
             fee_coin=fee.coin,

@@ -156,6 +156,10 @@ class Dialect:
                 found += [(o, True) for o in await ex.fetch_open_orders(symbol, None, None, dict(params))]
         return found
 
+    def refused(self, answer: Wire) -> str:
+        """Why an answer that the library took for a success is none, in words with its code; "" it is one."""
+        return ""
+
     def status(self, wire: Wire) -> Status:
         return _STATUS.get(str(wire.get("status") or "open"), Status.RESTING)
 
@@ -166,6 +170,10 @@ class Dialect:
     def client_id(self, wire: Wire) -> str:
         """As the venue holds it, of an order or of a trade; "" where it does not say."""
         return str(wire.get("clientOrderId") or "")
+
+    def parent_id(self, wire: Wire) -> str:
+        """The venue's id of the conditional order that an order or a trade came from, "" none."""
+        return ""
 
     def venue_id(self, wire: Wire) -> str:
         return str(wire.get("id") or "")

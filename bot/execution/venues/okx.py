@@ -29,6 +29,7 @@ _ALGO = {
     "pause": Status.RESTING,
     "effective": Status.TRIGGERED,
     "order_placed": Status.TRIGGERED,
+    "filled": Status.TRIGGERED,  # how it went is told by the order it became
     "partially_effective": Status.TRIGGERED,
     "canceled": Status.CANCELED,
     "order_failed": Status.REFUSED,
@@ -94,6 +95,16 @@ class Okx(Dialect):
     def client_id(self, wire: Wire) -> str:
         info = wire.get("info") or {}
         return str(info.get("algoClOrdId") or info.get("clOrdId") or wire.get("clientOrderId") or "")
+
+    def refused(self, answer: Wire) -> str:
+        """A refusal may come row by row inside an answer whose own code says success."""
+        info = answer.get("info") or {}
+        code = str(info.get("sCode") or "0")
+        return "" if code == "0" else f'"sCode":"{code}" {info.get("sMsg", "")}'
+
+    def parent_id(self, wire: Wire) -> str:
+        info = wire.get("info") or {}
+        return str((info.get("linkedAlgoOrd") or {}).get("algoId") or info.get("algoId") or "")
 
     def refusal(self, wire: Wire) -> Refusal:
         took = str((wire.get("info") or {}).get("cancelSource") or "") == _POST_ONLY_TOOK

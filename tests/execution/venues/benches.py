@@ -103,12 +103,12 @@ class Local:
         return len(self.server.of_link(dialect_of(self.name).wire_id(client_id)))
 
 
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "lost": {"kind": "drop_before"},
     "dropped": {"kind": "drop_after", "seconds": 0.0},
     "late": {"kind": "late_answer", "seconds": 2.0},
     "unsure": {"kind": "error_after", "status": 408, "code": -1007},
-    "busy": {"kind": "limit", "status": 429, "seconds": 0.0},
+    "busy": {"kind": "limit", "status": 429, "seconds": 1.0},
 }
 
 
@@ -120,7 +120,7 @@ class Rehearsed:
     running: Running
     instruments: tuple[Instrument, ...]
     account: Account
-    lots: int = 400
+    lots: int = 3000
 
     async def fault(self, kind: str) -> None:
         for path in ("/fapi/v1/order", "/fapi/v1/algoOrder"):
@@ -210,9 +210,9 @@ async def _okx() -> AsyncIterator[Bench]:
 
         keys = {"apiKey": okx_server.KEY, "secret": okx_server.SECRET, "password": okx_server.PASSPHRASE}
         account = Account("okx", keys, adapt=adapt, timeout_s=TIMEOUT_S)
-        size = {"contract_size": Decimal("0.01")}
+        step = Decimal("0.01")
         markets = (
-            Instrument("okx", "BTC-USDT-SWAP", Decimal("0.1"), Decimal("0.01"), **size),
+            Instrument("okx", "BTC-USDT-SWAP", Decimal("0.1"), step, contract_size=Decimal("0.01")),
             Instrument(
                 "okx", "ETH-USDT-SWAP", Decimal("0.01"), Decimal("0.01"), contract_size=Decimal("0.1")
             ),

@@ -37,6 +37,8 @@ UNIVERSE = [
 class HyperliquidServer(VenueServer):
     """`busy` is the address's own limit; there is no clock to be off: nonces may be days old."""
 
+    victim = WALLET  # of a forced close
+
     def _nonces(self) -> list[int]:
         return [asked["nonce"] for _, path, asked in self.seen if path == "/exchange"]
 
@@ -196,7 +198,7 @@ class HyperliquidServer(VenueServer):
         if held.link:
             row["cloid"] = held.link
         if fill.forced:
-            row["liquidation"] = {"liquidatedUser": WALLET, "markPx": str(BID), "method": "market"}
+            row["liquidation"] = {"liquidatedUser": self.victim, "markPx": str(BID), "method": "market"}
         return row
 
     def _paid(self, paid: Any) -> Json:

@@ -23,7 +23,7 @@ INTENT = "aside-0123456789"
 
 
 class Desk:
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, since_ns: int | None = None) -> None:
         self.bench = bench
         self.clock = SystemClock()
         self.venue = LiveVenue(bench.instruments)
@@ -33,7 +33,7 @@ class Desk:
             bench.instruments,
             self.clock,
             fills_from_ns=self.venue.fills_from_ns,
-            since_ns=self.clock.now_ns(),
+            since_ns=self.clock.now_ns() if since_ns is None else since_ns,
         )
         self.sender = Sender(self.broker, self.hear, self._durable, self.clock, self.venue.lacks_fills)
         self._watch: asyncio.Task[None] | None = None
@@ -116,8 +116,8 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk_at(bench: Bench) -> AsyncIterator[Desk]:
-    desk = Desk(bench)
+async def desk_at(bench: Bench, since_ns: int | None = None) -> AsyncIterator[Desk]:
+    desk = Desk(bench, since_ns)
     try:
         await desk.broker.start()
         await desk.restart_streams()

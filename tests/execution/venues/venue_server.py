@@ -91,6 +91,7 @@ class VenueServer(ABC):
     seen: list[tuple[str, str, Json]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # signatures that did not fit
     sockets: dict[web.WebSocketResponse, set[str]] = field(default_factory=dict)
+    canned: dict[str, Any] = field(default_factory=dict)  # answers by path, instead of what is held
     port: int = 0
 
     @abstractmethod
@@ -223,6 +224,8 @@ class VenueServer(ABC):
             body = json.loads(text)
             asked |= body if isinstance(body, dict) else {"list": body}
         self.seen.append((request.method, request.path, asked))
+        if request.path in self.canned:
+            return web.json_response(self.canned[request.path])
         answer = await self.answer(request, asked, text)
         return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
 
