@@ -92,7 +92,7 @@ class CcxtBroker:
         self._acknowledged: set[str] = set()  # subscriptions in effect
         self._latest_ns = [0] * len(self._instruments)  # venue time of the last fill told
         self._past_ns = [0] * len(self._instruments)  # fills before this are booked or not ours
-        self._hear_acknowledgements()
+        self._listen_first()
         self._ration(budget or RateBudget.of(account.venue))
 
     def _ration(self, budget: RateBudget) -> None:
@@ -356,23 +356,21 @@ class CcxtBroker:
             await asyncio.sleep(0.02)
         return False
 
-    def _hear_acknowledgements(self) -> None:
-        """The library tells nobody that a subscription was confirmed: listen beside it."""
+    def _listen_first(self) -> None:
+        """The library tells nobody that a subscription was confirmed, and drops some executions."""
         handle = self.orders.handle_message
 
         def listen(client: Any, message: Any) -> None:
             name = self.dialect.acknowledged(message)
             if name:
                 self._acknowledged.add(name)
-            handle(client, message)
+            handle(client, self.dialect.mended(message))
 
         self.orders.handle_message = listen
 
     def _hear_order(self, wire: Wire) -> OrderTold | None:
         market = self._markets.get(str(wire.get("symbol")))
-        if market is None:
-            return None
-        return self._order_told(wire, self._ours(wire, ""), market)
+        return None if market is None else self._order_told(wire, self._ours(wire, ""), market)
 
     def _ours(self, wire: Wire, order_id: str) -> str:
         """Our client id of an order or a trade, by any id that it names; "" not ours."""

@@ -48,7 +48,9 @@ def config(base: str, key: str, secret: str) -> dict[str, Any]:
 def play(base: str, key: str, secret: str) -> dict[str, Any]:
     from freqtrade.resolvers import ExchangeResolver
 
-    exchange = ExchangeResolver.load_exchange(config(base, key, secret), validate=False, load_leverage_tiers=True)
+    exchange = ExchangeResolver.load_exchange(
+        config(base, key, secret), validate=False, load_leverage_tiers=True
+    )
     done: dict[str, Any] = {"markets": sorted(exchange.markets)}
     try:
         book = exchange.fetch_l2_order_book(PAIR, 5)

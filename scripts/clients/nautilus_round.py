@@ -29,7 +29,7 @@ from nautilus_trader.config import (
     TradingNodeConfig,
 )
 from nautilus_trader.live.node import TradingNode
-from nautilus_trader.model.enums import OrderSide, TimeInForce
+from nautilus_trader.model.enums import OrderSide, OrderType, TimeInForce, TriggerType
 from nautilus_trader.model.identifiers import InstrumentId, TraderId
 from nautilus_trader.model.objects import Quantity
 from nautilus_trader.trading.strategy import Strategy
@@ -39,13 +39,18 @@ PATIENCE_S = 40.0
 
 
 class Round(Strategy):
-    """Buys at market, rests a bid far away, takes it back, leaves."""
+    """Buys at market, rests a bid far away, takes it back, asks for a stop, leaves."""
 
     def __init__(self) -> None:
         super().__init__()
         self.said: list[str] = []
         self.quotes = self.trades = 0
-        self.over = False
+        self.fate = ""
+        self.gone = False
+
+    @property
+    def over(self) -> bool:
+        return self.gone and self.trades > 0
 
     def on_start(self) -> None:
         self.subscribe_quote_ticks(BTC)
@@ -77,10 +82,25 @@ class Round(Strategy):
             )
         elif name == "OrderAccepted" and self.cache.order(event.client_order_id).is_post_only:
             self.cancel_order(self.cache.order(event.client_order_id))
-        elif name == "OrderCanceled":
-            self.close_all_positions(BTC)
+        elif name == "OrderCanceled" and self.cache.order(event.client_order_id).is_post_only:
+            self.submit_order(
+                self.order_factory.stop_market(
+                    BTC,
+                    OrderSide.SELL,
+                    Quantity.from_str("0.020"),
+                    self.far,
+                    trigger_type=TriggerType.MARK_PRICE,
+                    reduce_only=True,
+                )
+            )
+        elif name in ("OrderRejected", "OrderAccepted"):
+            order = self.cache.order(event.client_order_id)
+            if order.order_type == OrderType.STOP_MARKET:
+                self.fate = getattr(event, "reason", "") or "taken"
+                self.cancel_all_orders(BTC)
+                self.close_all_positions(BTC)
         elif name == "PositionClosed":
-            self.over = True
+            self.gone = True
 
 
 def node_at(base: str, key: str, secret: str) -> TradingNode:
@@ -120,7 +140,8 @@ async def play(base: str, key: str, secret: str) -> dict[str, Any]:
     flat = node.portfolio.is_flat(BTC)
     await node.stop_async()
     running.cancel()
-    return {"said": strategy.said, "quotes": strategy.quotes, "trades": strategy.trades, "flat": flat}
+    counts = {"quotes": strategy.quotes, "trades": strategy.trades}
+    return {"said": strategy.said, "stop": strategy.fate, "flat": flat, **counts}
 
 
 if __name__ == "__main__":

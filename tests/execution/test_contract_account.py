@@ -95,13 +95,13 @@ def test_the_stop_self_test_passes(venue: str) -> None:
     at(venue, play)
 
 
-@local_servers
+@every_venue
 def test_a_forced_close_is_known_as_one_and_found_by_asking_too(venue: str) -> None:
-    async def play(bench: Local, desk: Desk) -> None:
+    async def play(bench: Bench, desk: Desk) -> None:
         await desk.buy()
-        await bench.server.force("sell", bench.server.position)
-        await eventually(lambda: any(f.forced for f in desk.fills), "the forced fill")
-        assert desk.venue.position_lots(0) == 0
+        await bench.force()
+        await eventually(lambda: desk.venue.position_lots(0) == 0, "the forced fills")
+        assert any(f.forced for f in desk.fills)
         assert any(f.trade_id == desk.fills[-1].trade_id for f in await desk.broker.fills(0))
 
     at(venue, play)

@@ -223,6 +223,70 @@ def test_answers_of_okx_to_algo_orders(data_dir: Path) -> None:
     at("okx", play)
 
 
+BINANCE_EVENTS: list[tuple[str, list[tuple[Status, int]], list[Any]]] = [
+    ("order_update_new", [(Status.RESTING, 0)], []),
+    ("order_update_trade", [(Status.RESTING, 1)], [("12345678", BUY, 1, "7100.50", "0.01", MAKER, False)]),
+    (
+        "order_update_trade_partial",
+        [(Status.RESTING, 1)],
+        [("12345678", BUY, 1, "7100.50", "0.01", MAKER, False)],
+    ),
+    (
+        "order_update_calculated",
+        [(Status.FILLED, 14)],
+        [("12345999", SELL, 14, "9910.12", "0.06937084", TAKER, True)],
+    ),
+    ("order_update_calculated_pending", [(Status.RESTING, 0)], []),
+    ("order_update_adl", [(Status.RESTING, 5)], [("12346001", BUY, 5, "42000", "0.105", TAKER, True)]),
+    (
+        "order_update_insurance",
+        [(Status.RESTING, 20)],
+        [("12346003", SELL, 20, "45000", "0.45", TAKER, True)],
+    ),
+    (
+        "order_update_settlement",
+        [(Status.FILLED, 10)],
+        [("12346002", SELL, 10, "50000", "0.25", TAKER, True)],
+    ),
+    ("order_update_delivery", [], []),  # of a market that is not ours
+    ("algo_update_new", [], []),
+    ("trade_lite", [], []),  # the same fill comes with the order's state
+    ("account_update", [], []),
+    ("account_update_bnfcr", [], []),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "states", "fills"), BINANCE_EVENTS, ids=[name for name, _, _ in BINANCE_EVENTS]
+)
+def test_events_of_binance(data_dir: Path, name: str, states: Any, fills: list[Any]) -> None:
+    """Handed to the library as its socket would; a marker after it tells when it was heard."""
+    body = payload(data_dir, f"binance/futures/user_data_json/{name}")
+    marker = payload(data_dir, "binance/futures/user_data_json/order_update_new")
+    marker["o"] |= {"i": 1, "c": "marker"}
+
+    async def play(bench: Any, desk: Desk) -> None:
+        client = next(c for c in desk.broker.orders.clients.values() if "private" in c.url)
+        for message in (body, marker):
+            desk.broker.orders.handle_message(client, message)
+        heard: list[OrderTold] = []
+
+        def told() -> bool:
+            heard[:] = [n for n in desk.heard if isinstance(n, OrderTold)]
+            return "1" in {n.venue_id for n in heard}
+
+        await eventually(told, "the marker")
+        if fills:
+            await eventually(lambda: desk.fills, "the fill")
+        assert [(n.status, n.filled_lots) for n in heard if n.venue_id != "1"] == states
+        assert [
+            (f.trade_id, f.side, f.lots, Decimal(f.price), Decimal(f.fee), f.liquidity, f.forced)
+            for f in desk.fills
+        ] == [fill(*row) for row in fills]
+
+    at("binance", play)
+
+
 def test_a_liquidation_that_hyperliquid_tells_both_sides_of(data_dir: Path) -> None:
     """In the recorded one the user sold to the liquidated account; told to that account it is forced."""
     body = payload(data_dir, "hyperliquid/ws_user_fill_liquidation")

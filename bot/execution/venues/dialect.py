@@ -186,6 +186,10 @@ class Dialect:
         """Which subscription a message of the private stream confirms, "" for any other message."""
         return ""
 
+    def mended(self, message: Any) -> Any:
+        """A message of the private stream as the library understands it."""
+        return message
+
     def trades(self, ex: Exchange, symbol: str, since_ms: int | None) -> Awaitable[Sequence[Wire]]:
         """Own executions since then, the oldest among them."""
         return ex.fetch_my_trades(symbol, since_ms, 500)  # type: ignore[no-any-return]

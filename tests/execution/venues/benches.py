@@ -55,6 +55,10 @@ class Bench(Protocol):
         """The market goes through the stop."""
         ...
 
+    async def force(self) -> None:
+        """The venue closes our long itself."""
+        ...
+
     def near_stop(self) -> int:
         """Ticks of a sell stop that `trigger` can reach."""
         ...
@@ -94,6 +98,9 @@ class Local:
 
     def near_stop(self) -> int:
         return int(Decimal(59_900) / self.instruments[0].tick)
+
+    async def force(self) -> None:
+        await self.server.force("sell", self.server.position)
 
     async def trigger(self, order: Order) -> None:
         [stop] = self.server.of_link(dialect_of(self.name).wire_id(order.client_id))
@@ -148,6 +155,15 @@ class Rehearsed:
 
     def near_stop(self) -> int:
         return self._touch()[0] - 30
+
+    async def force(self) -> None:
+        await self.running.control("account", deposit="-998000")
+        for _ in range(100):
+            await self.running.control("account", deposit="-20")
+            await self.running.control("step", seconds=2)
+            if not self.running.exchange.account.position(0):
+                return
+        raise AssertionError("never closed by force")
 
     async def trigger(self, order: Order) -> None:
         for _ in range(600):
