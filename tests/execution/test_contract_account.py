@@ -17,9 +17,9 @@ from bot.core.enums import OrderRole, Side, TriggerBy
 from bot.core.errors import BadInput
 from bot.execution.live_orders import Known
 from bot.execution.news import FundingTold
-from tests.execution.venues.benches import BENCHES, Bench, Local
+from tests.execution.venues.benches import BENCHES, Bench, Local, Rehearsed
 from tests.execution.venues.bybit_server import BybitServer
-from tests.execution.venues.contract import LIMIT, MARKET, at, every_venue, local_servers
+from tests.execution.venues.contract import LIMIT, MARKET, STOP, at, every_venue, local_servers
 from tests.execution.venues.hyperliquid_server import HyperliquidServer
 from tests.execution.venues.trading_desk import Desk, desk_at
 from tests.execution.venues.venue_server import Payment
@@ -170,3 +170,37 @@ def test_a_liquidation_of_someone_else_that_our_order_took_is_an_ordinary_fill()
         assert [fill.forced for fill in desk.fills] == [False]
 
     at("hyperliquid", play)
+
+
+def test_the_switch_of_binance_takes_entries_and_leaves_stops() -> None:
+    async def play(bench: Rehearsed, desk: Desk) -> None:
+        await desk.buy()
+        entry = desk.submit(LIMIT, price=bench.far())
+        stop = desk.submit(STOP, trigger=bench.near_stop() - 5000)
+        await eventually(lambda: entry.known is stop.known is Known.PLACED, "both to rest")
+        await desk.broker.dead_man([0], 5)
+        await bench.running.control("step", seconds=6)
+        await eventually(lambda: entry.known is Known.ENDED, "the entry's end")
+        assert [o.client_id for o in (await desk.broker.account()).orders] == [stop.order.client_id]
+
+    at("binance", play)
+
+
+def test_the_switch_of_okx_is_armed_and_taken_off() -> None:
+    async def play(bench: Local, desk: Desk) -> None:
+        await desk.broker.dead_man([0], 120)
+        await desk.broker.dead_man([0], 0)
+        asked = [a for _, path, a in bench.server.seen if path == "/api/v5/trade/cancel-all-after"]
+        assert [str(a["timeOut"]) for a in asked] == ["120", "0"]
+
+    at("okx", play)
+
+
+@pytest.mark.parametrize("venue", ["bybit", "hyperliquid"])
+def test_a_venue_without_a_switch_that_fits_is_asked_for_none(venue: str) -> None:
+    async def play(bench: Local, desk: Desk) -> None:
+        posted = [m for m, path, _ in bench.server.seen if m == "POST" and path != "/info"]
+        await desk.broker.dead_man([0], 120)
+        assert [m for m, path, _ in bench.server.seen if m == "POST" and path != "/info"] == posted
+
+    at(venue, play)

@@ -250,6 +250,7 @@ BINANCE_EVENTS: list[tuple[str, list[tuple[Status, int]], list[Any]]] = [
     ),
     ("order_update_delivery", [], []),  # of a market that is not ours
     ("algo_update_new", [], []),
+    ("algo_update_canceled", [], []),
     ("trade_lite", [], []),  # the same fill comes with the order's state
     ("account_update", [], []),
     ("account_update_bnfcr", [], []),

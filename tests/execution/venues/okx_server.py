@@ -97,6 +97,8 @@ class OkxServer(VenueServer):
         if path == "/api/v5/trade/cancel-algos":
             found = [o for o in self.of_link(asked["list"][0]["algoClOrdId"]) if o.status == "open"]
             return await self._cancel(found, "algoId", "51400", "Cancellation failed as the order has ended.")
+        if path == "/api/v5/trade/cancel-all-after":
+            return self._ok([{"triggerTime": "0", "tag": "", "ts": str(self.now_ms())}])
         return self._no(404, "404", f"not served here: {path}")
 
     async def _create(self, asked: Json) -> Json:
