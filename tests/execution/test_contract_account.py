@@ -204,3 +204,27 @@ def test_a_venue_without_a_switch_that_fits_is_asked_for_none(venue: str) -> Non
         assert [m for m, path, _ in bench.server.seen if m == "POST" and path != "/info"] == posted
 
     at(venue, play)
+
+
+@pytest.mark.parametrize(("venue", "most"), [("bybit", 4), ("okx", 7), ("hyperliquid", 3)])
+def test_a_look_at_two_markets_asks_no_more_than_it_must(venue: str, most: int) -> None:
+    """It is taken every few seconds; OKX lists four kinds of algo orders apart."""
+
+    async def play(bench: Local, desk: Desk) -> None:
+        await desk.sender.idle()
+        await desk.broker.account()  # the first one also learns what kind of account it is
+        before = len(bench.server.seen)
+        await desk.broker.account()
+        assert len(bench.server.seen) - before == most
+
+    at(venue, play)
+
+
+def test_the_wallet_of_a_unified_account_of_hyperliquid_is_among_its_coins() -> None:
+    async def run() -> None:
+        async with BENCHES["hyperliquid"]() as bench:
+            bench.server.unified = True
+            async with desk_at(bench) as desk:
+                assert (await desk.broker.account()).wallet == {"USDC": "10000"}
+
+    asyncio.run(run())

@@ -74,6 +74,7 @@ class Dialect:
     conditional_listing: tuple[Mapping[str, Any], ...] = ({"trigger": True},)
     stop_self_test = "stop-market"
     stops_apart = True  # conditional orders have ids and listings of their own
+    lists_all = False  # open orders of all markets come with one request that costs no more than one's
     market_needs_price = False
     forced_ids: tuple[str, ...] = ()  # client ids the venue itself closes positions under
     order_streams: tuple[Mapping[str, Any], ...] = ({},)  # arguments of `watch_orders`, one for each stream
@@ -150,7 +151,7 @@ class Dialect:
     async def open_orders(self, ex: Exchange, symbols: Iterable[str]) -> list[tuple[Wire, bool]]:
         """Every resting order with whether it is a conditional one."""
         found: list[tuple[Wire, bool]] = []
-        for symbol in symbols:
+        for symbol in (None,) if self.lists_all else symbols:
             found += [(o, False) for o in await ex.fetch_open_orders(symbol)]
             for params in self.conditional_listing if self.stops_apart else ():
                 found += [(o, True) for o in await ex.fetch_open_orders(symbol, None, None, dict(params))]

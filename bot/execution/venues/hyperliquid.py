@@ -37,6 +37,7 @@ class Hyperliquid(Dialect):
     stop_self_test = "trigger order, market"
     stops_apart = False
     market_needs_price = True
+    lists_all = True
     acknowledgements = 2
     address_refusals = frozenset((429,))
     _wallet = ""  # the account's address, as the venue writes it
@@ -120,8 +121,11 @@ class Hyperliquid(Dialect):
         return bool(self._wallet) and str(told.get("liquidatedUser", "")).lower() == self._wallet
 
     async def wallet(self, ex: Exchange, coins: Iterable[str]) -> dict[str, str]:
-        """Account value less what is unrealised."""
+        """Account value less what is unrealised; a unified account holds its coins among the spot ones."""
         info = (await ex.fetch_balance())["info"]
+        if "balances" in info:
+            held = {b["coin"]: str(b["total"]) for b in info["balances"]}
+            return {coin: held.get(coin, "0") for coin in coins}
         open_gains = sum(
             (Decimal(p["position"]["unrealizedPnl"]) for p in info.get("assetPositions", ())), Decimal(0)
         )

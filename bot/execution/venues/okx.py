@@ -49,6 +49,7 @@ class Okx(Dialect):
     )
     margin = "isolated"
     order_streams: tuple[Mapping[str, Any], ...] = ({}, {"trigger": True})
+    lists_all = True
     acknowledgements = 2
 
     def acknowledged(self, message: Any) -> str:

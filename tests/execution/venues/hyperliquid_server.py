@@ -38,6 +38,7 @@ class HyperliquidServer(VenueServer):
     """`busy` is the address's own limit; there is no clock to be off: nonces may be days old."""
 
     victim = WALLET  # of a forced close
+    unified = False
 
     def _nonces(self) -> list[int]:
         return [asked["nonce"] for _, path, asked in self.seen if path == "/exchange"]
@@ -102,7 +103,10 @@ class HyperliquidServer(VenueServer):
             return [self._row(o) for o in self.orders if o.status == "open"]
         if what == "clearinghouseState":
             return self._clearing()
+        coin = {"coin": "USDC", "token": 0, "total": text(self.wallet), "hold": "0.0", "entryNtl": "0.0"}
         answers: Json = {
+            "userAbstraction": "unifiedAccount" if self.unified else "disabled",
+            "spotClearinghouseState": {"balances": [coin]},
             "metaAndAssetCtxs": [{"universe": UNIVERSE}, [CONTEXT, CONTEXT]],
             "exchangeStatus": {"specialStatuses": None, "time": self.now_ms()},
             "l2Book": {
