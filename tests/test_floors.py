@@ -37,7 +37,8 @@ PURE = (
     "bot/market/book.py",
     "strategies",
 )
-SHELL = ("bot/execution/ccxt_broker.py", "bot/execution/sender.py")  # sockets live here, decisions do not
+# sockets live here, decisions do not
+SHELL = ("bot/execution/ccxt_broker.py", "bot/execution/rationing.py", "bot/execution/sender.py")
 OUTSIDE_WORLD = {
     "asyncio", "datetime", "http", "multiprocessing", "os", "pathlib", "random", "requests", "secrets",
     "socket", "sqlite3", "subprocess", "threading", "time", "urllib", "uuid", "websockets",

@@ -75,6 +75,11 @@ class LiveSource:
     own_timers: bool = False
     feeds: list[Feed] = field(default_factory=list)
     clock: SteadyClock = field(default_factory=SteadyClock)
+    budgets: dict[str, RateBudget] = field(default_factory=dict)
+
+    def budget(self, venue: str) -> RateBudget:
+        """What this machine may ask of a venue: one for its feed and for an account there."""
+        return self.budgets.setdefault(venue, RateBudget.of(venue))
 
     def open(
         self, inbox: Inbox, ladders: EngineLadders | None, on_news: OnNews, on_raw: OnRaw | None = None
@@ -87,7 +92,7 @@ class LiveSource:
                 continue
             stream = stream_of(venue, markets)
             hosts = self.urls.get(venue, stream.hosts)
-            rest = Rest(hosts.rest, RateBudget(), self.clock)
+            rest = Rest(hosts.rest, self.budget(venue), self.clock)
             feed = VenueFeed(stream, markets, hosts, rest, inbox, self.clock, random)
             feed.ladders, feed.on_news, feed.on_raw = ladders, on_news, on_raw
             self.feeds.append(feed)

@@ -89,8 +89,9 @@ def open_account(
         account_of(options.config),
         source.instruments,
         source.clock,
-        last_fill_ns=lambda market: venue.last_fill_ns[market],
+        fills_from_ns=venue.fills_from_ns,
         since_ns=source.clock.now_ns(),
+        budget=source.budget(source.instruments[0].venue),
     )
     live = options.config.live
     return LiveTrading(

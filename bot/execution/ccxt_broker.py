@@ -8,11 +8,13 @@ Every number crosses the border here: decimals outside, ticks and lots inside.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from bot.core.clock import Clock
@@ -32,9 +34,11 @@ from bot.execution.news import (
     Status,
 )
 from bot.execution.outcomes import UNKNOWN, is_not_found, outcome_of_submit
+from bot.execution.rationing import Purpose, Ration, asking_for
 from bot.execution.sender import Hear, RequestFailed
 from bot.execution.venues import dialect_of
 from bot.execution.venues.dialect import Dialect, Exchange, KeyCheck, Wire
+from bot.market.feeds.budget import RateBudget
 from bot.market.instruments import Instrument
 
 OVERLAP_NS = 60 * NS_PER_S
@@ -42,6 +46,9 @@ OVERLAP_NS = 60 * NS_PER_S
 
 CONNECT_S = 10.0
 NEEDED = ("createOrder", "cancelOrder", "fetchOpenOrders", "fetchMyTrades", "fetchPositions", "fetchBalance")
+_LIQUIDITY = {True: Liquidity.MAKER, False: Liquidity.TAKER, None: Liquidity.NONE}
+DROP_S = 1.0
+"""How long a socket may take to say goodbye."""
 WAITS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -66,8 +73,9 @@ class CcxtBroker:
         instruments: Sequence[Instrument],
         clock: Clock,
         *,
-        last_fill_ns: Callable[[int], int] = lambda market: 0,
+        fills_from_ns: Callable[[int], int] = lambda market: 0,
         since_ns: int = 0,
+        budget: RateBudget | None = None,
     ) -> None:
         self.dialect: Dialect = dialect_of(account.venue)
         self.orders = _exchange(account, self.dialect)
@@ -75,16 +83,30 @@ class CcxtBroker:
         self._account = account
         self._instruments = tuple(instruments)
         self._clock = clock
-        self._last_fill_ns = last_fill_ns
+        self._known_from_ns = fills_from_ns
         self._since_ns = since_ns
         self._symbols: list[str] = []
         self._markets: dict[str, int] = {}
         self._client_ids: dict[str, str] = {}  # as the venue takes them → ours
+        self._by_order_id: dict[str, str] = {}  # the venue's own ids → ours: trades may name no other
+        self._acknowledged: set[str] = set()  # subscriptions in effect
+        self._latest_ns = [0] * len(self._instruments)  # venue time of the last fill told
+        self._past_ns = [0] * len(self._instruments)  # fills before this are booked or not ours
+        self._listen_first()
+        self._ration(budget or RateBudget.of(account.venue))
+
+    def _ration(self, budget: RateBudget) -> None:
+        """Both instances ask from one address, as a feed may beside them."""
+        for ex in (self.orders, self.polls):
+            Ration(ex, self.dialect, budget, self._clock).install()
 
     async def start(self, known: Iterable[str] = ()) -> None:
         """Load markets; `known` client ids of ours will be recognised. Raises BadInput in words."""
         for client_id in known:
             self._client_ids[self.dialect.wire_id(client_id)] = client_id
+        for market in range(len(self._instruments)):
+            known_ns = self._known_from_ns(market)
+            self._past_ns[market] = known_ns - OVERLAP_NS if known_ns else self._since_ns
         try:
             await self.orders.load_markets()
             await self.orders.load_time_difference() if self.orders.has.get("fetchTime") else None
@@ -103,14 +125,17 @@ class CcxtBroker:
         self._markets = {symbol: market for market, symbol in enumerate(self._symbols) if symbol}
 
     async def close(self) -> None:
-        for ex in (self.orders, self.polls):
-            await ex.close()
+        await asyncio.gather(self.orders.close(), self.polls.close())
 
     @property
     def symbols(self) -> tuple[str, ...]:
         return tuple(self._markets)
 
     async def submit(self, order: Order) -> OrderTold:
+        with asking_for(Purpose.EXIT if order.reduce_only else Purpose.ENTRY):
+            return await self._submit(order)
+
+    async def _submit(self, order: Order) -> OrderTold:
         instrument = self._instruments[order.market]
         wire_id = self._wire_id(order.client_id)
         price, trigger = instrument.price(order.price), instrument.price(order.trigger)
@@ -123,9 +148,16 @@ class CcxtBroker:
         answer = await self._ask(
             self.orders.create_order(symbol, args.type, side, lots, args.price, args.params), shield=True
         )
+        refused = self.dialect.refused(answer)
+        if refused:
+            raise RequestFailed(outcome_of_submit(self.dialect.name, ("InvalidOrder",), refused), refused)
         return self._order_told(answer, order.client_id, order.market)
 
     async def cancel(self, order: Order, venue_id: str) -> OrderTold | None:
+        with asking_for(Purpose.EXIT):  # taking an entry back lowers risk, too
+            return await self._cancel(order, venue_id)
+
+    async def _cancel(self, order: Order, venue_id: str) -> OrderTold | None:
         wire_id = self._wire_id(order.client_id)
         symbol = self._symbols[order.market]
         work = self.dialect.cancel(self.orders, symbol, order, wire_id, venue_id)
@@ -136,6 +168,10 @@ class CcxtBroker:
         return told if told.status is Status.CANCELED else None
 
     async def find(self, order: Order, venue_id: str) -> OrderTold | None:
+        with asking_for(Purpose.EXIT):  # nothing is decided about a trade before this is known
+            return await self._find(order, venue_id)
+
+    async def _find(self, order: Order, venue_id: str) -> OrderTold | None:
         wire_id = self._wire_id(order.client_id)
         symbol = self._symbols[order.market]
         try:
@@ -173,10 +209,9 @@ class CcxtBroker:
     async def fills(self, market: int) -> list[FillTold]:
         if not self._symbols[market]:
             return []
-        last_ns = self._last_fill_ns(market) or self._since_ns
-        since_ms = max(0, last_ns - OVERLAP_NS) // NS_PER_MS if last_ns else None
-        trades = await self._ask(self.polls.fetch_my_trades(self._symbols[market], since_ms, 500))
-        told = [self._fill_told(trade) for trade in trades]
+        since_ms = self._fills_from_ns(market) // NS_PER_MS or None
+        trades = await self._ask(self.dialect.trades(self.polls, self._symbols[market], since_ms))
+        told = [self._hear_trade(trade) for trade in trades]
         return sorted((news for news in told if news is not None), key=lambda news: news.venue_ns)
 
     async def payments(self, market: int) -> list[FundingTold]:
@@ -184,24 +219,38 @@ class CcxtBroker:
             return []
         since_ms = (self._clock.now_ns() - 3 * 24 * 3600 * NS_PER_S) // NS_PER_MS
         paid = await self._ask(self.polls.fetch_funding_history(self._symbols[market], since_ms, 100))
-        return [
-            FundingTold(
-                id=str(p["id"] or f"{market}-{p['timestamp']}"),
-                market=market,
-                coin=str(p["code"] or self._instruments[market].settle),
-                amount=_decimal(p["amount"]),
-                venue_ns=int(p["timestamp"] or 0) * NS_PER_MS,
-            )
-            for p in paid
-            if self._since_ns <= int(p["timestamp"] or 0) * NS_PER_MS
-        ]
+        told = [self._funding_told(wire, market) for wire in paid]
+        known_ns = self._known_from_ns(market) or self._since_ns
+        from_ns = min(self._since_ns, known_ns)  # what was paid while nobody was there, too
+        return [news for news in told if from_ns <= news.venue_ns]
+
+    def _funding_told(self, wire: Wire, market: int) -> FundingTold:
+        payment_id, amount = self.dialect.funding(wire)
+        return FundingTold(
+            id=payment_id or f"{market}-{wire['timestamp']}",
+            market=market,
+            coin=str(wire["code"] or self._instruments[market].settle),
+            amount=_decimal(amount),
+            venue_ns=int(wire["timestamp"] or 0) * NS_PER_MS,
+        )
+
+    def _fills_from_ns(self, market: int) -> int:
+        """From where fills are fetched; 0: all that the venue remembers."""
+        return max(0, (self._known_from_ns(market) or self._since_ns) - OVERLAP_NS)
+
+    def _is_past(self, told: FillTold) -> bool:
+        """Told again as some streams begin with the past, or of before our time: the account was read
+        with its effect. Our own orders are never of before our time, whatever the clocks say."""
+        if told.venue_ns < self._latest_ns[told.market] - OVERLAP_NS:
+            return True
+        return not told.client_id and told.venue_ns < self._past_ns[told.market]
 
     async def account(self) -> AccountTold:
         asked_ns = self._clock.now_ns()
         ex, symbols = self.polls, list(self._markets)
         coins = sorted({self._instruments[m].settle for m in self._markets.values()})
         orders = await self._ask(self.dialect.open_orders(ex, symbols))
-        positions = await self._ask(ex.fetch_positions(symbols))
+        positions = await self._ask(self.dialect.positions(ex, symbols))
         wallet = await self._ask(self.dialect.wallet(ex, coins))
         return AccountTold(
             asked_ns=asked_ns,
@@ -247,10 +296,8 @@ class CcxtBroker:
         """The private streams: what they bring, and every up and down of them, until cancelled."""
         attempt = 0
         while True:
-            tasks = [
-                asyncio.create_task(self._stream(self.orders.watch_orders, self._hear_order, hear)),
-                asyncio.create_task(self._stream(self.orders.watch_my_trades, self._hear_trade, hear)),
-            ]
+            self._acknowledged.clear()
+            tasks = [asyncio.create_task(stream) for stream in self._streams(hear)]
             try:
                 connected = asyncio.create_task(self._connected())
                 done, _ = await asyncio.wait({*tasks, connected}, return_when=asyncio.FIRST_COMPLETED)
@@ -265,9 +312,23 @@ class CcxtBroker:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(connected, *tasks, return_exceptions=True)
+                await self._drop_sockets()
             wait_s = WAITS_S[min(attempt, len(WAITS_S) - 1)]
             attempt += 1
             await asyncio.sleep(wait_s * (0.5 + random.random()))
+
+    def _streams(self, hear: Hear) -> list[Coroutine[Any, Any, None]]:
+        orders = [
+            self._stream(partial(self.orders.watch_orders, params=dict(params)), self._hear_order, hear)
+            for params in self.dialect.order_streams
+        ]
+        return [*orders, self._stream(self.orders.watch_my_trades, self._hear_trade, hear)]
+
+    async def _drop_sockets(self) -> None:
+        """Streams come up together or not at all: one left over would not be subscribed to anew."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.orders.close_ws_clients(), DROP_S)
+        self.orders.clients.clear()
 
     async def _stream(
         self,
@@ -282,29 +343,53 @@ class CcxtBroker:
                     hear(news)
 
     async def _connected(self) -> bool:
-        """Whether the private connection came up; the library tells only by its sockets."""
+        """Whether the private streams came into effect: news before that may have been missed."""
         until = asyncio.get_running_loop().time() + CONNECT_S
         while asyncio.get_running_loop().time() < until:
             sockets = list(self.orders.clients.values())
-            if any(s.connectionEstablished and s.error is None and s.subscriptions for s in sockets):
-                return True
-            if any(s.connectionEstablished and s.error is None and s.futures for s in sockets):
+            up = any(
+                s.connectionEstablished and s.error is None and (s.subscriptions or s.futures)
+                for s in sockets
+            )
+            if up and len(self._acknowledged) >= self.dialect.acknowledgements:
                 return True
             await asyncio.sleep(0.02)
         return False
 
+    def _listen_first(self) -> None:
+        """The library tells nobody that a subscription was confirmed, and drops some executions."""
+        handle = self.orders.handle_message
+
+        def listen(client: Any, message: Any) -> None:
+            name = self.dialect.acknowledged(message)
+            if name:
+                self._acknowledged.add(name)
+            handle(client, self.dialect.mended(message))
+
+        self.orders.handle_message = listen
+
     def _hear_order(self, wire: Wire) -> OrderTold | None:
         market = self._markets.get(str(wire.get("symbol")))
-        client_id = self._client_ids.get(self.dialect.client_id(wire), "")
-        if market is None:
-            return None
-        return self._order_told(wire, client_id, market)
+        return None if market is None else self._order_told(wire, self._ours(wire, ""), market)
+
+    def _ours(self, wire: Wire, order_id: str) -> str:
+        """Our client id of an order or a trade, by any id that it names; "" not ours."""
+        named = self._client_ids.get(self.dialect.client_id(wire), "")
+        others = (order_id, self.dialect.parent_id(wire))
+        return named or next((self._by_order_id[i] for i in others if i in self._by_order_id), "")
 
     def _hear_trade(self, wire: Wire) -> FillTold | None:
-        return self._fill_told(wire)
+        told = self._fill_told(wire) if self.dialect.moved_position(wire) else None
+        if told is None or self._is_past(told):
+            return None
+        self._latest_ns[told.market] = max(self._latest_ns[told.market], told.venue_ns)
+        return told
 
     def _order_told(self, wire: Wire, client_id: str, market: int) -> OrderTold:
         child = self.dialect.child(wire)
+        if client_id:
+            ids = (self.dialect.venue_id(wire), child.order_id if child else "")
+            self._by_order_id |= dict.fromkeys(filter(None, ids), client_id)
         filled = Decimal(_decimal(wire.get("filled") or 0)) if child is None else Decimal(0)
         return OrderTold(
             client_id=client_id,
@@ -320,19 +405,19 @@ class CcxtBroker:
         market = self._markets.get(str(wire.get("symbol")))
         if market is None:
             return None
-        fee = wire.get("fee") or {}
-        maker = {"maker": Liquidity.MAKER, "taker": Liquidity.TAKER}
+        fee = self.dialect.fee(wire)
+        order_id = str(wire.get("order") or "")
         return FillTold(
             trade_id=str(wire["id"]),
             market=market,
             side=Side.BUY if wire["side"] == "buy" else Side.SELL,
             lots=self._lots(market, Decimal(_decimal(wire["amount"]))),
             price=_decimal(wire["price"]),
-            client_id=self._client_ids.get(self.dialect.client_id(wire), ""),
-            venue_id=str(wire.get("order") or ""),
-            fee="" if fee.get("cost") is None else _decimal(fee["cost"]),
-            fee_coin=str(fee.get("currency") or ""),
-            liquidity=maker.get(str(wire.get("takerOrMaker")), Liquidity.NONE),
+            client_id=self._ours(wire, order_id),
+            venue_id=order_id,
+            fee=fee.amount,
+            fee_coin=fee.coin,
+            liquidity=_LIQUIDITY[self.dialect.maker(wire)],
             forced=self.dialect.forced(wire),
             venue_ns=int(wire.get("timestamp") or 0) * NS_PER_MS,
         )

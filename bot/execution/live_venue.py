@@ -147,6 +147,13 @@ class LiveVenue:
             return True
         return any(k.lacks_fills and k.order.market == market for k in self.orders.values())
 
+    def fills_from_ns(self, market: int) -> int:
+        """From when on fills may be missing: the last one known, else since the oldest order was sent
+        that may have filled while nobody listened; 0 when nothing is known of the market."""
+        waiting = (k.order for k in self.orders.values() if k.open or k.lacks_fills)
+        sent = (order.sent_ns for order in waiting if order.market == market)
+        return self.last_fill_ns[market] or min(sent, default=0)
+
     def take_requests(self) -> tuple[Request, ...]:
         """What is to be sent, in order, once the journal holds it."""
         requests, self._requests = tuple(self._requests), []

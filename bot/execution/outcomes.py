@@ -135,6 +135,7 @@ BY_CODE: dict[str, dict[str, Outcome]] = {
         "50102": CLOCK,
         "51008": _no(Refusal.MARGIN),
         "51016": UNKNOWN,  # duplicate client id: the first attempt arrived
+        "51019": _no(Refusal.POST_ONLY),
         "51020": _no(Refusal.QUANTITY),
         "51121": _no(Refusal.QUANTITY),
         "51169": _no(Refusal.NOTHING_TO_REDUCE),

@@ -60,7 +60,7 @@ class LiveAccount:
             account_at(running, **more),
             instruments,
             self.clock,
-            last_fill_ns=lambda market: self.venue.last_fill_ns[market],
+            fills_from_ns=self.venue.fills_from_ns,
             since_ns=0 if state else self.clock.now_ns(),
         )
         self.sender = Sender(self.broker, self.hear, self._commit, self.clock, self.venue.lacks_fills)

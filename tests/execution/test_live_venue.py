@@ -290,3 +290,15 @@ def test_a_triggered_stop_without_its_fills_is_backed_too():
     assert not world.orders(OrderRole.EXIT)
     world.wait(3 * SECOND)
     assert world.orders(OrderRole.EXIT)[-1].lots == 10
+
+
+def test_fills_are_missing_from_the_last_one_on_or_since_an_order_was_sent_that_may_have_filled():
+    world = LiveWorld()
+    assert world.venue.fills_from_ns(0) == 0
+    entry = world.open()
+    assert world.venue.fills_from_ns(0) == entry.sent_ns > 0
+    world.restart()  # it may have filled since, however long nobody listened
+    assert world.venue.fills_from_ns(0) == entry.sent_ns
+    fill = world.fill(entry, 10)
+    world.tell(fill)
+    assert world.venue.fills_from_ns(0) == fill.venue_ns

@@ -22,6 +22,7 @@ from bot.execution.news import Status
 from bot.execution.sender import RequestFailed
 from bot.execution.venues import dialect_of
 from bot.market.instruments import Instrument
+from tests.execution.venues import bybit_server, hyperliquid_server, okx_server
 
 pytest.importorskip("ccxt")
 
@@ -81,30 +82,7 @@ BYBIT = Case(
             "retCode": 0,
             "result": {
                 "category": "linear",
-                "list": [
-                    {
-                        "symbol": "BTCUSDT",
-                        "contractType": "LinearPerpetual",
-                        "status": "Trading",
-                        "baseCoin": "BTC",
-                        "quoteCoin": "USDT",
-                        "settleCoin": "USDT",
-                        "launchTime": "1585526400000",
-                        "deliveryTime": "0",
-                        "priceScale": "2",
-                        "leverageFilter": {"minLeverage": "1", "maxLeverage": "100", "leverageStep": "0.01"},
-                        "priceFilter": {"minPrice": "0.1", "maxPrice": "1999999.8", "tickSize": "0.10"},
-                        "lotSizeFilter": {
-                            "maxOrderQty": "1190",
-                            "minOrderQty": "0.001",
-                            "qtyStep": "0.001",
-                            "minNotionalValue": "5",
-                        },
-                        "fundingInterval": 480,
-                    }
-                ]
-                if asked.get("status") != "PreLaunch"
-                else [],
+                "list": bybit_server.MARKETS if asked.get("status") != "PreLaunch" else [],
             },
             "time": 1,
         },
@@ -122,28 +100,7 @@ OKX = Case(
         "/api/v5/public/time": {"code": "0", "data": [{"ts": "1000"}]},
         "/api/v5/public/instruments": {
             "code": "0",
-            "data": [
-                {
-                    "instType": "SWAP",
-                    "instId": "BTC-USDT-SWAP",
-                    "instFamily": "BTC-USDT",
-                    "uly": "BTC-USDT",
-                    "ctVal": "0.01",
-                    "ctMult": "1",
-                    "ctType": "linear",
-                    "ctValCcy": "BTC",
-                    "settleCcy": "USDT",
-                    "tickSz": "0.1",
-                    "lotSz": "0.01",
-                    "minSz": "0.01",
-                    "maxMktSz": "10000",
-                    "maxLmtSz": "100000000",
-                    "lever": "100",
-                    "state": "live",
-                    "listTime": "1611916828000",
-                    "expTime": "",
-                }
-            ],
+            "data": okx_server.MARKETS,
         },
         "/api/v5/trade/batch-orders": {"code": "0", "data": [{"ordId": "9", "clOrdId": "x", "sCode": "0"}]},
         "/api/v5/trade/order-algo": {
@@ -172,20 +129,8 @@ HYPERLIQUID = Case(
     {
         "*": {"status": "ok", "response": {"type": "default"}},
         "metaAndAssetCtxs": [
-            {"universe": [{"name": "BTC", "szDecimals": 5, "maxLeverage": 40}]},
-            [
-                {
-                    "funding": "0.0000125",
-                    "openInterest": "100",
-                    "prevDayPx": "60000",
-                    "dayNtlVlm": "1",
-                    "premium": "0",
-                    "oraclePx": "60000",
-                    "markPx": "60000",
-                    "midPx": "60000",
-                    "impactPxs": ["60000", "60001"],
-                }
-            ],
+            {"universe": hyperliquid_server.UNIVERSE},
+            [hyperliquid_server.CONTEXT] * len(hyperliquid_server.UNIVERSE),
         ],
         "l2Book": {
             "coin": "BTC",

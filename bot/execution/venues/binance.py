@@ -6,6 +6,7 @@ fills come under that id, so algo states never speak of fills.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -45,7 +46,12 @@ class Binance(Dialect):
     }
     testnet = "demo"
     stop_self_test = "STOP_MARKET at /fapi/v1/algoOrder"
-    forced_ids = ("autoclose-", "adl_autoclose")
+    forced_ids = ("autoclose-", "adl_autoclose", "settlement_autoclose-", "delivery_autoclose-")
+    address_refusals = frozenset((403, 418, 429))
+
+    def weight(self, method: str, cost: float) -> int:
+        """Orders are counted apart; what the library thinks too low, the answer's header corrects."""
+        return max(1, math.ceil(cost)) if method == "GET" else 1
 
     def trigger_params(self, order: Order) -> dict[str, Any]:
         return {"workingType": mark_or_last(order.trigger_by, "MARK_PRICE", "CONTRACT_PRICE")}
@@ -65,6 +71,14 @@ class Binance(Dialect):
         info = wire.get("info") or {}
         raw = str(info.get("algoStatus") or info.get("status") or info.get("X") or "")
         return (_ALGO if _is_algo(info) else _NORMAL).get(raw) or super().status(wire)
+
+    def mended(self, message: Any) -> Any:
+        """Liquidation and auto-deleveraging are executions of a type of their own; the library's trades
+        leave them out."""
+        order = message.get("o") if isinstance(message, dict) else None
+        if not isinstance(order, dict) or order.get("x") != "CALCULATED" or not float(order.get("l") or 0):
+            return message
+        return {**message, "o": {**order, "x": "TRADE"}}
 
     def child(self, wire: Wire) -> Child | None:
         info = wire.get("info") or {}

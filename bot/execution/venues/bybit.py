@@ -5,7 +5,8 @@ Conditional orders share ids and listings with normal ones and keep their id whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from bot.core.enums import TimeInForce
@@ -31,12 +32,23 @@ _REFUSAL = {
 }
 
 
+_TRADED = frozenset(("Trade", "BustTrade", "AdlTrade"))
+_PAGE, _PAGES = 100, 20
+
+
 class Bybit(Dialect):
     name = "bybit"
     ccxt_id = "bybit"
     testnet = "demo"
     stop_self_test = "market order with triggerPrice at /v5/order/create"
     stops_apart = False
+    acknowledgements = 2
+    address_refusals = frozenset((403,))
+
+    def acknowledged(self, message: Any) -> str:
+        if not isinstance(message, dict) or message.get("op") != "subscribe" or not message.get("success"):
+            return ""
+        return str(message.get("req_id") or "")
 
     def trigger_params(self, order: Order) -> dict[str, Any]:
         return {"triggerBy": mark_or_last(order.trigger_by, "MarkPrice", "LastPrice")}
@@ -64,6 +76,34 @@ class Bybit(Dialect):
 
     def client_id(self, wire: Wire) -> str:
         return str((wire.get("info") or {}).get("orderLinkId") or wire.get("clientOrderId") or "")
+
+    async def trades(self, ex: Exchange, symbol: str, since_ms: int | None) -> Sequence[Wire]:
+        """Page by page, the newest first; the library would ask for plain trades only, no forced ones."""
+        asked: dict[str, Any] = {"category": "linear", "symbol": ex.market(symbol)["id"], "limit": _PAGE}
+        asked |= {} if since_ms is None else {"startTime": since_ms}
+        found: list[Wire] = []
+        for _ in range(_PAGES):
+            page = (await ex.privateGetV5ExecutionList(asked))["result"]
+            found += [ex.parse_trade(t) for t in page["list"] if t.get("execType") in _TRADED]
+            if not page.get("nextPageCursor") or len(page["list"]) < _PAGE:
+                break
+            asked["cursor"] = page["nextPageCursor"]
+        return found
+
+    def moved_position(self, wire: Wire) -> bool:
+        return (wire.get("info") or {}).get("execType") in _TRADED
+
+    def funding(self, wire: Wire) -> tuple[str, str]:
+        """The venue tells it as a fee: paid is positive."""
+        return str(wire["id"]), format(-Decimal(str(wire["info"]["execFee"])), "f")
+
+    async def positions(self, ex: Exchange, symbols: Sequence[str]) -> Sequence[Wire]:
+        """One request for each coin that markets settle in: the library takes no list of symbols here."""
+        coins = sorted({str(ex.market(symbol)["settleId"]) for symbol in symbols})
+        found: list[Wire] = []
+        for coin in coins:
+            found += await ex.fetch_positions(None, {"settleCoin": coin})
+        return found
 
     def forced(self, wire: Wire) -> bool:
         return (wire.get("info") or {}).get("execType") in ("BustTrade", "AdlTrade")

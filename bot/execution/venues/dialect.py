@@ -7,7 +7,7 @@ venue does differently. `ex` is a ccxt.pro exchange, `symbol` its market.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -29,6 +29,13 @@ class OrderArgs(NamedTuple):
     type: str
     price: float | None
     params: dict[str, Any]
+
+
+class Fee(NamedTuple):
+    """Paid with a trade, negative received; "" where the venue did not say."""
+
+    amount: str
+    coin: str
 
 
 class Child(NamedTuple):
@@ -67,8 +74,15 @@ class Dialect:
     conditional_listing: tuple[Mapping[str, Any], ...] = ({"trigger": True},)
     stop_self_test = "stop-market"
     stops_apart = True  # conditional orders have ids and listings of their own
+    lists_all = False  # open orders of all markets come with one request that costs no more than one's
     market_needs_price = False
     forced_ids: tuple[str, ...] = ()  # client ids the venue itself closes positions under
+    order_streams: tuple[Mapping[str, Any], ...] = ({},)  # arguments of `watch_orders`, one for each stream
+    acknowledgements = (
+        0  # of subscriptions, before the private streams are in effect; 0: the venue sends none
+    )
+
+    address_refusals: frozenset[int] = frozenset()  # statuses that stop everything asked from this address
 
     def __init__(self, ccxt_id: str = "") -> None:
         self.ccxt_id = ccxt_id or self.ccxt_id
@@ -77,6 +91,10 @@ class Dialect:
         """Settle what must never happen: resending inside the library, extra fees."""
         ex.options["maxRetriesOnFailure"] = 0
         ex.has["fetchCurrencies"] = False
+
+    def weight(self, method: str, cost: float) -> int:
+        """Of one request in the address's budget; `cost` is the library's own measure."""
+        return 1
 
     def symbol(self, name: str, ex: Exchange) -> str | None:
         """ccxt's symbol of the linear perpetual that the venue calls `name`, None when it has none."""
@@ -133,11 +151,15 @@ class Dialect:
     async def open_orders(self, ex: Exchange, symbols: Iterable[str]) -> list[tuple[Wire, bool]]:
         """Every resting order with whether it is a conditional one."""
         found: list[tuple[Wire, bool]] = []
-        for symbol in symbols:
+        for symbol in (None,) if self.lists_all else symbols:
             found += [(o, False) for o in await ex.fetch_open_orders(symbol)]
             for params in self.conditional_listing if self.stops_apart else ():
                 found += [(o, True) for o in await ex.fetch_open_orders(symbol, None, None, dict(params))]
         return found
+
+    def refused(self, answer: Wire) -> str:
+        """Why an answer that the library took for a success is none, in words with its code; "" it is one."""
+        return ""
 
     def status(self, wire: Wire) -> Status:
         return _STATUS.get(str(wire.get("status") or "open"), Status.RESTING)
@@ -150,12 +172,47 @@ class Dialect:
         """As the venue holds it, of an order or of a trade; "" where it does not say."""
         return str(wire.get("clientOrderId") or "")
 
+    def parent_id(self, wire: Wire) -> str:
+        """The venue's id of the conditional order that an order or a trade came from, "" none."""
+        return ""
+
     def venue_id(self, wire: Wire) -> str:
         return str(wire.get("id") or "")
 
     def forced(self, wire: Wire) -> bool:
         """Whether a trade was the venue's own closing of the position."""
         return bool(self.forced_ids) and self.client_id(wire).startswith(self.forced_ids)
+
+    def acknowledged(self, message: Any) -> str:
+        """Which subscription a message of the private stream confirms, "" for any other message."""
+        return ""
+
+    def mended(self, message: Any) -> Any:
+        """A message of the private stream as the library understands it."""
+        return message
+
+    def trades(self, ex: Exchange, symbol: str, since_ms: int | None) -> Awaitable[Sequence[Wire]]:
+        """Own executions since then, the oldest among them."""
+        return ex.fetch_my_trades(symbol, since_ms, 500)  # type: ignore[no-any-return]
+
+    def moved_position(self, wire: Wire) -> bool:
+        """Whether an execution was a trade: some venues tell funding the same way."""
+        return True
+
+    def fee(self, wire: Wire) -> Fee:
+        told = wire.get("fee") or {}
+        cost = told.get("cost")
+        return Fee("" if cost is None else _text(cost), str(told.get("currency") or ""))
+
+    def maker(self, wire: Wire) -> bool | None:
+        return {"maker": True, "taker": False}.get(str(wire.get("takerOrMaker")))
+
+    def funding(self, wire: Wire) -> tuple[str, str]:
+        """Id of a funding payment ("" none) and the amount received."""
+        return str(wire.get("id") or ""), _text(wire["amount"])
+
+    async def positions(self, ex: Exchange, symbols: Sequence[str]) -> Sequence[Wire]:
+        return await ex.fetch_positions(list(symbols))  # type: ignore[no-any-return]
 
     async def wallet(self, ex: Exchange, coins: Iterable[str]) -> dict[str, str]:
         """Wallet balance by coin, without unrealised gains."""

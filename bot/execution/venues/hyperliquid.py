@@ -6,14 +6,15 @@ order, and add a fee to each: all of that is switched off.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from bot.core.enums import OrderType, TimeInForce
 from bot.core.messages import Order
 from bot.execution.news import Status
-from bot.execution.venues.dialect import Dialect, Exchange, KeyCheck, OrderArgs, Wire, short_id
+from bot.execution.venues.dialect import Dialect, Exchange, Fee, KeyCheck, OrderArgs, Wire, short_id
 
 _OURS = "0x6c6f70"  # "lop"
 SLIPPAGE = "0.03"
@@ -36,9 +37,19 @@ class Hyperliquid(Dialect):
     stop_self_test = "trigger order, market"
     stops_apart = False
     market_needs_price = True
+    lists_all = True
+    acknowledgements = 2
+    address_refusals = frozenset((429,))
+    _wallet = ""  # the account's address, as the venue writes it
+
+    def acknowledged(self, message: Any) -> str:
+        if not isinstance(message, dict) or message.get("channel") != "subscriptionResponse":
+            return ""
+        return str(((message.get("data") or {}).get("subscription") or {}).get("type") or "")
 
     def prepare(self, ex: Exchange) -> None:
         super().prepare(ex)
+        self._wallet = str(ex.walletAddress or "").lower()
 
         async def nothing_to_approve() -> bool:
             return True
@@ -46,6 +57,9 @@ class Hyperliquid(Dialect):
         ex.initialize_client = nothing_to_approve
         ex.options |= {"builderFee": False, "approvedBuilderFee": False, "refSet": True}
         ex.options["fetchMarkets"] = {"types": ["swap"]}
+
+    def weight(self, method: str, cost: float) -> int:
+        return max(1, math.ceil(cost))
 
     def symbol(self, name: str, ex: Exchange) -> str | None:
         symbol = f"{name}/USDC:USDC"
@@ -87,12 +101,31 @@ class Hyperliquid(Dialect):
         order = inner if isinstance(inner, dict) else info
         return str(order.get("cloid") or wire.get("clientOrderId") or "")
 
+    def maker(self, wire: Wire) -> bool | None:
+        crossed = (wire.get("info") or {}).get("crossed")
+        return None if crossed is None else not crossed
+
+    def fee(self, wire: Wire) -> Fee:
+        info = wire.get("info") or {}
+        told = super().fee(wire)
+        return told._replace(coin=str(info.get("feeToken") or told.coin))
+
+    def funding(self, wire: Wire) -> tuple[str, str]:
+        """Payments have no id: the hash they come with is the same for all."""
+        _, amount = super().funding(wire)
+        return f"{wire['symbol']}-{wire['timestamp']}", amount
+
     def forced(self, wire: Wire) -> bool:
-        return "liquidation" in (wire.get("info") or {})
+        """Whoever takes the other side of a forced close is told of it too."""
+        told = (wire.get("info") or {}).get("liquidation") or {}
+        return bool(self._wallet) and str(told.get("liquidatedUser", "")).lower() == self._wallet
 
     async def wallet(self, ex: Exchange, coins: Iterable[str]) -> dict[str, str]:
-        """Account value less what is unrealised."""
+        """Account value less what is unrealised; a unified account holds its coins among the spot ones."""
         info = (await ex.fetch_balance())["info"]
+        if "balances" in info:
+            held = {b["coin"]: str(b["total"]) for b in info["balances"]}
+            return {coin: held.get(coin, "0") for coin in coins}
         open_gains = sum(
             (Decimal(p["position"]["unrealizedPnl"]) for p in info.get("assetPositions", ())), Decimal(0)
         )
@@ -102,6 +135,20 @@ class Hyperliquid(Dialect):
     async def hedge(self, ex: Exchange, symbol: str) -> bool | None:
         return False  # one-way only
 
+    async def leverage(self, ex: Exchange, symbol: str) -> float | None:
+        return float((await self._setting(ex, symbol))["value"])
+
+    async def margin_mode(self, ex: Exchange, symbol: str) -> str | None:
+        return str((await self._setting(ex, symbol))["type"])
+
+    async def _setting(self, ex: Exchange, symbol: str) -> Mapping[str, Any]:
+        """Of one coin, whether there is a position or not."""
+        coin = ex.market(symbol)["baseName"]
+        told = await ex.publicPostInfo({"type": "activeAssetData", "user": ex.walletAddress, "coin": coin})
+        setting: Mapping[str, Any] = told["leverage"]
+        return setting
+
     async def key_check(self, ex: Exchange) -> KeyCheck:
-        """Only the main wallet can withdraw; an agent's key is another than the wallet's own."""
-        return KeyCheck(words="use an agent (API) wallet: it can trade and cannot withdraw")
+        """Only the wallet's own key can withdraw; an agent's has another address than the wallet."""
+        signer = str(ex.eth_get_address_from_private_key(ex.privateKey)).lower()
+        return KeyCheck(can_withdraw=signer == self._wallet)

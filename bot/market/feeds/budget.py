@@ -14,6 +14,12 @@ from bot.core.units import NS_PER_S
 
 WINDOW_NS = 60 * NS_PER_S
 
+WEIGHT_A_MINUTE = {"binance-usdm": 2400, "rehearsal": 2400, "bybit-linear": 7200, "hyperliquid": 1200}
+"""By address: Bybit counts 600 requests in 5 s; OKX limits each endpoint by itself."""
+
+PAUSE_S = {429: 30.0, 418: 120.0, 403: 60.0}
+"""Where the answer names no time: Binance bans from two minutes on, a firewall's 403 passes by itself."""
+
 
 @dataclass(slots=True)
 class RateBudget:
@@ -25,6 +31,10 @@ class RateBudget:
     refused: int = 0  # times the venue said 429 or 418
     _spent: deque[tuple[int, int]] = field(default_factory=deque)  # (time, weight)
     _used: int = 0
+
+    @staticmethod
+    def of(venue: str) -> RateBudget:
+        return RateBudget(WEIGHT_A_MINUTE.get(venue, 2400))
 
     def used(self, now_ns: int) -> int:
         """Weight of the last minute."""
@@ -56,6 +66,16 @@ class RateBudget:
         missing = used - self.used(now_ns)
         if missing > 0:
             self.take(missing, now_ns)
+
+    def answered(self, status: int, used: str, retry_after: str, now_ns: int) -> float:
+        """Take in an answer's status and headers; seconds nobody may ask for now, 0 when it says nothing."""
+        if used.isdigit():
+            self.told(int(used), now_ns)
+        if status not in PAUSE_S:
+            return 0.0
+        pause_s = float(retry_after) if retry_after.isdigit() else PAUSE_S[status]
+        self.block(now_ns, pause_s)
+        return pause_s
 
     def block(self, now_ns: int, retry_after_s: float) -> None:
         """The venue refused for too many requests."""

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 8.0
 MOST_BYTES = 64 * 1024 * 1024
-TOO_MANY = (429, 418)
-PAUSE_S = {429: 30.0, 418: 120.0, 403: 60.0}
-"""Where the answer names no time: Binance bans from two minutes on, a firewall's 403 passes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +82,9 @@ class Rest:
         async with self._session.request(
             method, self.base + path, data=body or None, headers=headers
         ) as response:
-            used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
-            if used.isdigit():
-                self.budget.told(int(used), sent_ns)
+            used, later = (response.headers.get(h, "") for h in ("X-MBX-USED-WEIGHT-1M", "Retry-After"))
+            pause_s = self.budget.answered(response.status, used, later, self.clock.now_ns())
             if response.status != 200:
-                return self._refused(response.status, response.headers.get("Retry-After", ""))
+                return Trouble(f"HTTP {response.status}", pause_s)
             payload = await response.content.read(MOST_BYTES)
             return Answer(payload, sent_ns, self.clock.now_ns())
-
-    def _refused(self, status: int, retry_after: str) -> Trouble:
-        pause_s = float(retry_after) if retry_after.isdigit() else PAUSE_S.get(status, 0.0)
-        if status in TOO_MANY or status == 403:
-            self.budget.block(self.clock.now_ns(), pause_s)
-        return Trouble(f"HTTP {status}", pause_s)
