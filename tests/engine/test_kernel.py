@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -339,3 +340,14 @@ def test_one_row_at_a_time_is_the_same_as_all_at_once() -> None:
         single = run(single, rows[n : n + 1])
     whole.ctl[Ctl.STOP] = single.ctl[Ctl.STOP] = 0
     assert image(single) == image(whole)
+
+
+def test_a_copied_state_goes_on_with_arrays_of_its_own() -> None:
+    rows = opened(0.0).book(1.0, {99_990: 7}).rows()
+    first = run(new_state(MARKETS, max_tick=WIDE), rows[:-2])
+    before = image(first)
+
+    second = run(copy.deepcopy(first), rows[-2:])
+
+    assert image(first) == before
+    assert image(second) != before
