@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,20 +25,8 @@ _AGREEMENTS = {int(a): a for a in Agreement}
 _CASCADES = {int(c): c for c in Cascade}
 _TRAP = int(Kind.TRAP)
 _ENDED_FIELDS = ["id", "side", "label", "ended_ns", "executed", "cancelled"]
-
-
-def _places(dtype: np.dtype, *names: str) -> tuple[int, ...]:
-    """Where fields stand in a row that was made a tuple."""
-    return tuple((dtype.names or ()).index(name) for name in names)
-
-
-_ID, _SIDE, _NEAR, _FAR, _STAGE, _PEAK, _EXECUTED, _BORN, _GENUINENESS, _LAYERING, _CANCELLED, _TOUCHES = (
-    _places(
-        WALL,
-        *("id", "side", "near", "far", "stage", "peak", "executed", "born_ns", "genuineness"),
-        *("layering", "cancelled", "touches"),
-    )
-)
+_WALL_FIELDS = ["stage", "id", "side", "near", "far", "peak", "executed", "born_ns", "genuineness"]
+_WALL_FIELDS += ["layering", "cancelled", "touches"]
 
 
 def market_view(
@@ -161,26 +150,35 @@ def _wall_views(
     if not displayed:
         return ()
     kept = sig.walls[market, : len(displayed)].tobytes()
-    return Late(
-        lambda: tuple(
-            WallView(
-                id=wall[_ID],
-                side=Side.BUY if wall[_SIDE] > 0 else Side.SELL,
-                price=wall[_NEAR],
-                far_price=wall[_FAR],
-                quantity=lots,
-                peak=wall[_PEAK],
-                executed=wall[_EXECUTED],
-                distance_bps=1e4 * wall[_SIDE] * (mid - wall[_NEAR]) / mid,
-                age_ns=now_ns - wall[_BORN],
-                genuineness=wall[_GENUINENESS],
-                layering=wall[_LAYERING],
-                cancelled=wall[_CANCELLED],
-                touches=wall[_TOUCHES],
-            )
-            for wall, lots in zip(np.frombuffer(kept, WALL).tolist(), displayed, strict=True)
-            if wall[_STAGE] != _CANDIDATE
+
+    def make() -> tuple[WallView, ...]:
+        rows = np.frombuffer(kept, WALL)[_WALL_FIELDS].tolist()
+        return tuple(
+            _wall_view(row, lots, mid, now_ns)
+            for row, lots in zip(rows, displayed, strict=True)
+            if row[0] != _CANDIDATE
         )
+
+    return Late(make)
+
+
+def _wall_view(row: tuple[Any, ...], lots: float, mid: float, now_ns: int) -> WallView:
+    """`row`: the values of _WALL_FIELDS; `lots`: displayed now."""
+    _, id_, side, near, far, peak, executed, born_ns, genuineness, layering, cancelled, touches = row
+    return WallView(
+        id=id_,
+        side=Side.BUY if side > 0 else Side.SELL,
+        price=near,
+        far_price=far,
+        quantity=lots,
+        peak=peak,
+        executed=executed,
+        distance_bps=1e4 * side * (mid - near) / mid,
+        age_ns=now_ns - born_ns,
+        genuineness=genuineness,
+        layering=layering,
+        cancelled=cancelled,
+        touches=touches,
     )
 
 
