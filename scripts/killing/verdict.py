@@ -1,0 +1,173 @@
+"""The bot's database against the exchange's record, row by row, and what was measured on the way."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.core.enums import OrderRole
+from bot.core.units import NS_PER_S
+from bot.market.instruments import Instrument
+from bot.store.database import Database
+from scripts.killing.record import SELF_TEST, Bare, Record, Unprotected, by_cause
+
+UP_P99_S, UP_MOST_S, RESTART_S = 1.0, 3.0, 5.0
+"""What the architecture promises of unprotected time: while the bot is up, and after a restart."""
+
+SUSPICIOUS = (
+    "wallet_differs",
+    "position_differs",
+    "closed_elsewhere",
+    "unknown_position",
+    "foreign_fill",
+    "foreign_order",
+    "second_instance",
+    "stray_report",
+    "position_gone",
+    "news_of_no_order",
+    "reconciled",
+    "strategy_disabled",
+)
+"""Findings that would mean that the books went wrong and were put right from the venue's."""
+
+
+@dataclass
+class Verdict:
+    """`faults` must be empty; `figures` are for people."""
+
+    faults: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def want(self, holds: bool, fault: str) -> None:
+        if not holds:
+            self.faults.append(fault)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the session's database holds."""
+
+    orders: list[dict[str, Any]]
+    fills: list[dict[str, Any]]
+    heard_trades: set[str]
+    audits: Counter[str]
+    state: Mapping[str, Any]
+    instruments: dict[str, Instrument]
+    trades: list[dict[str, Any]]
+    runs: int
+
+    @staticmethod
+    def read(session: Path) -> Kept:
+        with Database.read(session) as database:
+            told = database.query("SELECT body FROM inbox WHERE kind = 'FillTold'")
+            audits = database.query("SELECT what, count(*) AS n FROM audit GROUP BY what")
+            runs = database.query("SELECT header FROM runs ORDER BY id")
+            listed = json.loads(runs[-1]["header"])["instruments"]
+            return Kept(
+                orders=database.query("SELECT * FROM orders"),
+                fills=database.query("SELECT * FROM fills"),
+                heard_trades={json.loads(row["body"])["trade_id"] for row in told},
+                audits=Counter({row["what"]: row["n"] for row in audits}),
+                state=database.state("session"),
+                instruments={i.symbol: i for i in map(Instrument.from_json, listed)},
+                trades=database.query("SELECT * FROM trades"),
+                runs=len(runs),
+            )
+
+
+def judge(record: Record, kept: Kept, bot_wallet_e8: int, exchange_wallet_e8: int) -> Verdict:
+    verdict = Verdict()
+    _judge_orders(verdict, record, kept)
+    _judge_fills(verdict, record, kept)
+    ledger = kept.state["venue"]["ledger"]
+    wallets = {"exchange": exchange_wallet_e8, "status": bot_wallet_e8, "wire": record.wallet_e8}
+    verdict.figures["wallets_e8"] = wallets
+    verdict.want(len(set(wallets.values())) == 1, f"wallets differ: {wallets}; ledger {ledger['accounts']}")
+    verdict.want(not any(record.held.values()), f"positions left at the exchange: {record.held}")
+    verdict.want(record.resting_stops == 0, f"{record.resting_stops} stops left at the exchange")
+    for what in SUSPICIOUS:
+        verdict.want(kept.audits[what] == 0, f"{kept.audits[what]} times {what} in the audit")
+    verdict.figures["audit"] = dict(sorted(kept.audits.items()))
+    verdict.figures["runs"] = kept.runs
+    return verdict
+
+
+def _judge_orders(verdict: Verdict, record: Record, kept: Kept) -> None:
+    """No client id twice, no second entry of an intent, no order that was not journaled before."""
+    counts = Counter(record.placed)
+    twice = [client_id for client_id, n in counts.items() if n > 1]
+    verdict.want(not twice, f"{len(twice)} client ids twice at the exchange: {twice[:5]}")
+    journaled = {row["client_id"]: row for row in kept.orders}
+    unknown = [c for c in counts if c not in journaled and not c.endswith(SELF_TEST)]
+    verdict.want(not unknown, f"{len(unknown)} orders at the exchange that no journal row precedes: {unknown[:5]}")
+    entries = Counter(
+        journaled[c]["intent_id"] for c in counts if c in journaled and journaled[c]["role"] == OrderRole.ENTRY
+    )
+    repeated = [intent for intent, n in entries.items() if n > 1]
+    verdict.want(not repeated, f"{len(repeated)} intents entered twice: {repeated[:5]}")
+    verdict.want(not record.foreign, f"orders of others: {dict(record.foreign)}")
+    roles = Counter(str(journaled[c]["role"]) for c in counts if c in journaled)
+    verdict.figures["orders"] = dict(sorted(roles.items()))
+    verdict.figures["self_tests"] = sum(c.endswith(SELF_TEST) for c in counts)
+    verdict.figures["refusals"] = dict(record.refusals)
+
+
+def _judge_fills(verdict: Verdict, record: Record, kept: Kept) -> None:
+    """Every execution at the exchange is in the database once, with its fee and its result."""
+    theirs = {fill.trade_id for fill in record.fills}
+    lost, invented = theirs - kept.heard_trades, kept.heard_trades - theirs
+    verdict.want(not lost, f"{len(lost)} fills never heard of: {sorted(lost)[:5]}")
+    verdict.want(not invented, f"{len(invented)} fills that the exchange does not know: {sorted(invented)[:5]}")
+    at_exchange = Counter(
+        (f.client_id, f.side, _lots(kept, f.symbol, f.quantity), _ticks(kept, f.symbol, f.price), f.fee_e8, f.realised_e8)
+        for f in record.fills
+    )
+    in_database = Counter(
+        (r["client_id"], r["side"], r["lots"], r["price"], r["fee_e8"], r["realised_e8"]) for r in kept.fills
+    )
+    missing, surplus = at_exchange - in_database, in_database - at_exchange
+    verdict.want(not missing, f"{missing.total()} fills not in the database: {list(missing)[:3]}")
+    verdict.want(not surplus, f"{surplus.total()} fills in the database too often: {list(surplus)[:3]}")
+    verdict.figures["fills"] = len(record.fills)
+    verdict.figures["trades"] = len(kept.trades)
+
+
+def _lots(kept: Kept, symbol: str, quantity: Any) -> int:
+    return int(quantity / kept.instruments[symbol].lot)
+
+
+def _ticks(kept: Kept, symbol: str, price: Any) -> int:
+    return int(price / kept.instruments[symbol].tick)
+
+
+def judge_protection(
+    verdict: Verdict, bare: Sequence[Bare], born_ns: Sequence[int], died_ns: Sequence[int]
+) -> Unprotected:
+    times = by_cause(bare, born_ns, died_ns)
+    for name, limit_s, seconds in (
+        ("up", UP_MOST_S, times.up),
+        ("before_kill", UP_MOST_S, times.before),
+        ("restart", RESTART_S, times.restart),
+    ):
+        most = seconds[-1] if seconds else 0.0
+        verdict.figures[f"unprotected_{name}_s"] = {
+            "n": len(seconds), "p50": percentile(seconds, 0.5), "p99": percentile(seconds, 0.99), "most": most
+        }
+        verdict.want(most <= limit_s, f"unprotected ({name}) for {most:.2f} s, expected at most {limit_s:g} s")
+    p99 = percentile(times.up, 0.99)
+    verdict.want(p99 <= UP_P99_S, f"unprotected while up: p99 {p99:.2f} s, expected at most {UP_P99_S:g} s")
+    return times
+
+
+def judge_starts(verdict: Verdict, born_ns: Sequence[int], ready_ns: Sequence[int]) -> None:
+    took = sorted((ready - born) / NS_PER_S for born, ready in zip(born_ns, ready_ns, strict=True) if ready)
+    verdict.figures["start_s"] = {"n": len(took), "p50": percentile(took, 0.5), "most": took[-1] if took else 0.0}
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Of sorted values; 0 without any."""
+    return values[min(len(values) - 1, int(share * len(values)))] if values else 0.0
