@@ -20,13 +20,13 @@ from tempfile import mkdtemp
 from typing import Any, TextIO
 
 from scripts.killing.lives import UP_WITHIN_S, Bot, ExchangeProcess, eventually
-from scripts.killing.record import ORDERS, read_wire
+from scripts.killing.record import ORDERS, SELF_TEST, read_wire
 from scripts.killing.verdict import Kept, Verdict, judge, judge_protection, judge_starts
 
 DEPOSIT_E8 = 10_000 * 10**8
 WARM_S = 65.0
 """The first life lasts at least so long: volatility is known, and a checkpoint written."""
-LONGEST_WAIT_S = 40.0
+LONGEST_WAIT_S = 25.0
 SETTLES_WITHIN_S = 10.0
 QUIET_S = 60.0
 
@@ -41,7 +41,7 @@ class Moment:
     @staticmethod
     def drawn(random: Random) -> Moment:
         kind = random.choices(("start", "ready", "order"), (25, 35, 40))[0]
-        longest_s = {"start": 4.0, "ready": 9.0, "order": 0.08}[kind]
+        longest_s = {"start": 4.0, "ready": 6.0, "order": 0.08}[kind]
         return Moment(kind, random.random() * longest_s)
 
 
@@ -123,7 +123,7 @@ class Killing:
             looked_s = 0.0
             while time.monotonic() < until_s:
                 line = wire.readline()
-                if any(f'"method":"POST","path":"{path}"' in line for path in ORDERS) and "-st0" not in line:
+                if any(f'"method":"POST","path":"{path}"' in line for path in ORDERS) and SELF_TEST not in line:
                     return
                 if not line:
                     if time.monotonic() - looked_s > 0.5:
@@ -155,7 +155,12 @@ class Killing:
         def quiet() -> bool:
             status = bot.look()
             wallet, held = self.exchange.look()
-            return status is not None and not status["trades"] and not any(held.values()) and bot.money(status) == wallet
+            return (
+                status is not None
+                and not status["trades"]
+                and not any(held.values())
+                and bot.money(status) == wallet
+            )
 
         try:
             eventually(quiet, "everything to be closed and equal", QUIET_S, 0.5)

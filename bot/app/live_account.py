@@ -72,6 +72,7 @@ def open_account(
     engine: Engine,
     journal: StoreJournal,
     keep: Callable[[], None],
+    kept: Callable[[], None],
 ) -> LiveTrading:
     """The shell of a live session. Raises BadInput and BadConfig in words."""
     if not isinstance(source, LiveSource):
@@ -85,12 +86,13 @@ def open_account(
         if options.on_warning is not None:
             options.on_warning(what, detail)
 
+    venue.opened_ns = venue.opened_ns or source.clock.now_ns()
     broker = CcxtBroker(
         account_of(options.config),
         source.instruments,
         source.clock,
         fills_from_ns=venue.fills_from_ns,
-        since_ns=source.clock.now_ns(),
+        since_ns=venue.opened_ns,
         budget=source.budget(source.instruments[0].venue),
     )
     live = options.config.live
@@ -101,6 +103,7 @@ def open_account(
         journal,
         source.clock,
         keep,
+        kept,
         warn,
         trigger_by=TriggerBy.MARK if live.stop_trigger == "mark" else TriggerBy.LAST,
         look_every_s=live.look_every,

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bot.core.clock import Clock
 from bot.core.enums import OrderRole, OrderType, Side, TriggerBy
 from bot.core.errors import BadInput
 from bot.core.ids import client_order_id, intent_id
@@ -53,28 +52,52 @@ async def check_account(broker: CcxtBroker) -> AccountFacts:
     return AccountFacts(hedge, leverage, margin, skew_ms, key.words)
 
 
-async def stop_self_test(
-    broker: CcxtBroker, instrument: Instrument, market: int, trigger_by: TriggerBy, clock: Clock
-) -> str:
-    """Place a stop far away and tiny, see it rest, take it away; what went wrong in words, "" nothing."""
+async def self_test_order(
+    broker: CcxtBroker, instrument: Instrument, market: int, trigger_by: TriggerBy, now_ns: int
+) -> Order:
+    """A stop far away and tiny."""
     mid = await broker.mid(market)
-    now_ns = clock.now_ns()
     trigger = max(1, int(mid * FAR / instrument.tick))
     smallest = int(instrument.min_notional / (instrument.price(trigger) * instrument.lot)) + 1
     mark = intent_id("self-test", "stop", instrument.symbol, "test", now_ns, 0)
-    order = Order(
-        client_order_id(mark, "st", 0),
-        mark,
+    client_id = client_order_id(mark, "test", 0)
+    return _a_stop(client_id, instrument, market, smallest, trigger, trigger_by, now_ns)
+
+
+async def clear_self_test(broker: CcxtBroker, client_id: str, instrument: Instrument, market: int) -> None:
+    """Take away what an earlier test may have left resting when its process died. Raises RequestFailed."""
+    left = _a_stop(client_id, instrument, market, 1, 1, TriggerBy.MARK, 0)
+    found = await broker.find(left, "")
+    if found is not None and found.status is Status.RESTING:
+        await _take_away(broker, left)
+
+
+def _a_stop(
+    client_id: str,
+    instrument: Instrument,
+    market: int,
+    lots: int,
+    trigger: int,
+    trigger_by: TriggerBy,
+    now_ns: int,
+) -> Order:
+    return Order(
+        client_id,
+        "self-test",
         market,
         instrument.symbol,
         Side.SELL,
         OrderType.STOP_MARKET,
         OrderRole.STOP,
-        smallest,
+        lots,
         trigger=trigger,
         trigger_by=trigger_by,
         sent_ns=now_ns,
     )
+
+
+async def stop_self_test(broker: CcxtBroker, order: Order) -> str:
+    """Place the stop, see it rest, take it away; what went wrong in words, "" nothing."""
     try:
         await broker.submit(order)
         rests = await _becomes(broker, order, Status.RESTING)

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from bot.app.live_checks import check_account, stop_self_test
+from bot.app.live_checks import check_account, clear_self_test, self_test_order, stop_self_test
 from bot.core.clock import Clock
 from bot.core.enums import OrderRole, TriggerBy
 from bot.core.messages import Order
@@ -27,7 +27,7 @@ from bot.engine.inbox import Heard, Inbox
 from bot.engine.loop import Engine
 from bot.execution.ccxt_broker import CcxtBroker
 from bot.execution.live_venue import LiveVenue, Submit
-from bot.execution.news import Answer, Found, News, Pulse, Refusal, Verdict
+from bot.execution.news import Answer, Found, News, Pulse, Refusal, SelfTestSent, Verdict
 from bot.execution.sender import RequestFailed, Sender
 from bot.store.journal import StoreJournal
 
@@ -36,6 +36,7 @@ PULSE_NS = 50 * NS_PER_MS
 
 PAYMENTS_S = 60.0
 HEARTBEAT_S = 60.0
+COMMIT_S = 0.25
 RESYNC_S = 300.0
 SELF_TEST_S = 86_400.0
 SETTINGS_NS = 60 * NS_PER_S
@@ -55,6 +56,7 @@ class LiveTrading:
     journal: StoreJournal
     clock: Clock
     keep: Callable[[], None]  # puts what a restart needs into the journal, before a commit
+    kept: Callable[[], None]  # after a commit
     warn: Warn
     trigger_by: TriggerBy = TriggerBy.MARK
     look_every_s: float = 5.0
@@ -66,6 +68,8 @@ class LiveTrading:
     _settings_ns: int = 0
     _armed: set[int] = field(default_factory=set)
     _waiting: list[Heard] = field(default_factory=list)
+    _journal_failing: bool = False
+    _cleared: bool = False  # of what self-tests of an earlier run left
 
     def __post_init__(self) -> None:
         self.sender = Sender(self.broker, self.tell, self.durable, self.clock, self.venue.lacks_fills)
@@ -90,16 +94,29 @@ class LiveTrading:
         self.sender.send(requests)
 
     async def durable(self) -> bool:
-        """Whether everything decided so far is on the disk."""
-        self.keep()
+        """Whether everything decided so far is on the disk. A failure is told once, and its end."""
         try:
-            await self.journal.commit_aside()
+            await self.journal.commit_aside(self.keep)
         except (sqlite3.Error, OSError) as error:
-            words = f"the journal cannot be written ({error}); nothing is entered until it can"
-            self.warn("journal_failed", {"reason": words})
-            self.tell(Found(what="journal", words=words, blocks_entries=True))
+            if not self._journal_failing:
+                self._journal_failing = True
+                words = f"the journal cannot be written ({error}); nothing is entered until it can"
+                self.warn("journal_failed", {"reason": words})
+                self.tell(Found(what="journal", words=words, blocks_entries=True))
             return False
+        if self._journal_failing:
+            self._journal_failing = False
+            words = "the journal is written again, nothing of it is missing"
+            self.warn("journal_works", {"reason": words})
+            self.tell(Found(what="journal", words=words))
         return True
+
+    async def _commit(self) -> None:
+        """Everything waits in memory while the journal cannot be written, and is tried again."""
+        while True:
+            await asyncio.sleep(COMMIT_S)
+            if await self.durable():
+                self.kept()
 
     @asynccontextmanager
     async def open(self, inbox: Inbox) -> AsyncIterator[None]:
@@ -138,6 +155,7 @@ class LiveTrading:
             self._every(PAYMENTS_S, self._payments),
             self._every(RESYNC_S, self.broker.resync),
             self._pulse(),
+            self._commit(),
         ]
         if self.heartbeat_url:
             duties.append(self._every(HEARTBEAT_S, self._beat))
@@ -187,13 +205,27 @@ class LiveTrading:
 
     async def _stop_works(self) -> None:
         """Nothing is entered without proof that stops work; daily, as endpoints change."""
-        first = self.venue.instruments[0]
-        words = await stop_self_test(self.broker, first, 0, self.trigger_by, self.clock)
+        words = await self._try_a_stop()
         what = "stop_self_test"
         self.journal.audit(self.engine.now_ns, what, {"failed": words})
         if words:
             self.warn(what, {"reason": words})
         self.tell(Found(what=what, words=words, blocks_entries=bool(words)))
+
+    async def _try_a_stop(self) -> str:
+        """The test's own order is known before it leaves: a crash leaves no stranger behind."""
+        first = self.venue.instruments[0]
+        if not self._cleared:
+            for client_id in list(self.venue.self_tests):
+                await clear_self_test(self.broker, client_id, first, 0)
+            self._cleared = True
+        order = await self_test_order(self.broker, first, 0, self.trigger_by, self.clock.now_ns())
+        self.tell(SelfTestSent(client_id=order.client_id))
+        while order.client_id not in self.venue.self_tests:
+            await asyncio.sleep(0.01)
+        if not await self.durable():
+            return "the journal cannot be written: no stop was tried"
+        return await stop_self_test(self.broker, order)
 
     async def _payments(self) -> None:
         for market in range(len(self.venue.instruments)):

@@ -263,8 +263,9 @@ class _Running:
         restore_state(options, self.source, trading, earlier)
         if options.kind == "live":
             self.database.survive_power_loss()
-            engine, keep = self.wired.engine, self._keep_state
-            self.account = open_account(options, self.source, engine, self.journal, keep)
+            self.account = open_account(
+                options, self.source, self.wired.engine, self.journal, self._gather, self._committed
+            )
             begun = {name: earlier[name] for name in REPLAYED if name in earlier}
             self.journal.heard(0, self.clock.now_ns(), BEGIN, encode(begun))
         paused = options.kind == "paper" and self.earlier.get("paused", False)
@@ -471,6 +472,13 @@ class _Running:
         if self.account is not None:
             self.account.flush()
         now_ns = monotonic_ns()
+        if self.account is None:  # else it commits beside the loop
+            self._commit_when_due(now_ns)
+        if self.status is not None and now_ns - self.shown_ns >= STATUS_NS:
+            self.shown_ns = now_ns
+            self._show(self.status)
+
+    def _commit_when_due(self, now_ns: int) -> None:
         if now_ns - self.committed_ns >= COMMIT_NS:
             self._commit()
             self.committed_ns = now_ns
@@ -479,19 +487,33 @@ class _Running:
             self._commit()  # first, so that a checkpoint is never ahead of the money
             self._save_checkpoint()
             self.saved_ns = now_ns
-        if self.status is not None and now_ns - self.shown_ns >= STATUS_NS:
-            self.shown_ns = now_ns
-            self._show(self.status)
+
+    def _committed(self) -> None:
+        """Live, after a commit beside the loop: a checkpoint when it is due."""
+        now_ns = monotonic_ns()
+        if now_ns - self.saved_ns < CHECKPOINT_NS or self.wired.engine.in_message:
+            return
+        self.saved_ns = now_ns
+        self._keep_learned()
+        try:
+            self._save_checkpoint()
+        except OSError as error:
+            reason = f"{self._checkpoint}: {error.strerror or error}; a restart begins with cold signals"
+            self._event(self.wired.engine.now_ns, "checkpoint_not_written", {"reason": reason}, warn=True)
 
     def _show(self, status: StatusMaker) -> None:
         if self.options.on_status is not None:
             self.options.on_status(status.make())
 
     def _commit(self) -> None:
+        self._gather()
+        self.journal.commit()
+
+    def _gather(self) -> None:
+        """What the next commit writes besides the rows."""
         if self.chronicle is not None:
             self.chronicle.before_commit(self.wired.engine.now_ns, self.wired.engine.state.signals)
         self._keep_state()
-        self.journal.commit()
 
     @property
     def _keeps(self) -> bool:

@@ -77,6 +77,7 @@ class StatusMaker:
             counts=self._counts(),
             disabled=dict(engine.counts.disabled),
             accepting=engine.accepting and not (trading is not None and trading.risk.halted),
+            blocks=tuple(engine.blocks.values()),
         )
 
     def _first(self, coin: str, equity: int) -> int:

@@ -121,6 +121,8 @@ def _head(status: Status) -> RenderableType:
     text.append(f", rows {counts.get('rows', 0):,}", style="dim")
     if not status.accepting:
         text.append("  no new entries", style="bold red")
+    for words in status.blocks:
+        text.append(f"\nentries wait: {words}", style="red")
     return text
 
 

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from bot.core.commands import Answer
-from bot.core.enums import Mode, Stage, Trust
+from bot.core.enums import DenyReason, Mode, Stage, Trust
 from bot.core.errors import KernelError
-from bot.core.messages import Denied, MarketView, TradeView
+from bot.core.messages import Denied, Intent, MarketView, Plan, TradeView
 from bot.core.protocols import Journal, Strategy, Venue
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine import sentinels
@@ -320,23 +320,32 @@ class Engine:
         return self._readings
 
     def _cycle(self, market: int, mode: Mode) -> None:
-        view = self.view(market, mode) if self.accepting and not self._blocked() else None
+        view = self.view(market, mode) if self.accepting else None
         if view is not None:
             for strategy in self._panel.entering(mode):
                 self._enter(strategy, view)
 
-    def _blocked(self) -> bool:
-        """Whether a live account has something unexplained: nothing is entered until it is."""
-        live = self._need().live
-        return live is not None and bool(live.blocked)
+    @property
+    def blocks(self) -> dict[str, str]:
+        """What a live account has unexplained, by cause, in words: nothing is entered until it is."""
+        live = None if self.trading is None else self.trading.live
+        return {} if live is None else dict(live.blocks)
+
+    def _decide(self, intent: Intent, view: MarketView) -> Plan | Denied:
+        trading = self._need()
+        account = self._watch(self.instruments[intent.market].settle, view.now_ns)
+        blocks = self.blocks
+        if blocks:
+            figures = {f"account_{cause}": 1.0 for cause in blocks}
+            return Denied(intent, DenyReason.PAUSED, 0.0, float(len(blocks)), figures)
+        return trading.risk.decide(intent, view, account, self.conditions(intent.market))
 
     def _enter(self, strategy: Strategy, view: MarketView) -> None:
         trading = self._need()
         for wish in self._panel.enter(strategy, view):
             intent = replace(wish, mid=view.mid)
             self.decisions.intent(intent)
-            account = self._watch(self.instruments[intent.market].settle, view.now_ns)
-            answer = trading.risk.decide(intent, view, account, self.conditions(intent.market))
+            answer = self._decide(intent, view)
             news = True
             if isinstance(answer, Denied):
                 news = self._journal.denied(answer)

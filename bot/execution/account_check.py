@@ -7,7 +7,7 @@ same one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -60,8 +60,13 @@ class OrderFindings:
     foreign: tuple[OrderSeen, ...]  # somebody else's: left alone
 
 
-def order_findings(orders: Mapping[str, LiveOrder], told: AccountTold) -> OrderFindings:
-    """Only orders that had been proved before the venue was asked can be missed."""
+def order_findings(
+    orders: Mapping[str, LiveOrder], told: AccountTold, self_tests: Collection[str] = ()
+) -> OrderFindings:
+    """Only orders that had been proved before the venue was asked can be missed.
+
+    Stops of self-tests are looked after by whoever sent them.
+    """
     shown = {seen.client_id for seen in told.orders}
     lost = tuple(
         k
@@ -78,6 +83,8 @@ def order_findings(orders: Mapping[str, LiveOrder], told: AccountTold) -> OrderF
             # one that ended while the answer was on its way is no orphan
             if known.known is Known.ENDED and known.ended_ns < told.asked_ns:
                 orphans.append(seen)
+        elif seen.client_id in self_tests:
+            continue
         elif seen.client_id.startswith(OUR_PREFIX):
             others.append(seen)
         else:

@@ -500,7 +500,7 @@ def _exchange(account: Account, dialect: Dialect) -> Exchange:
     }
     if account.session is not None:
         settings["session"] = account.session
-    ex = make(settings)
+    ex = dialect.client(make)(settings)
     if account.test:
         _enter_test_world(ex, dialect)
     account.adapt(ex)

@@ -21,7 +21,7 @@ from bot.core.protocols import Journal
 from bot.execution.account_check import Differences, differences, in_flight, order_findings
 from bot.execution.guards import Choice, Guard, adoption_plan, guard_order, stop_ticks
 from bot.execution.live_venue import LiveVenue
-from bot.execution.news import AccountTold, Found, LinkTold, News, PositionSeen, Pulse
+from bot.execution.news import AccountTold, Found, LinkTold, News, PositionSeen, Pulse, SelfTestSent
 from bot.execution.trader import Trader
 from bot.execution.valuing import valuation_ticks
 
@@ -58,6 +58,8 @@ class LiveDesk:
             self._hear_account(news, now_ns)
         elif isinstance(news, LinkTold):
             self._hear_link(news, now_ns)
+        elif isinstance(news, SelfTestSent):
+            self._venue.self_test(news.client_id)
         elif isinstance(news, Found):
             self._find(now_ns, news.what, {"words": news.words})
             if news.blocks_entries:
@@ -94,7 +96,12 @@ class LiveDesk:
         return f"{symbol}: left alone, without a stop of ours; no entries there meanwhile"
 
     def to_state(self) -> dict[str, Any]:
-        return {"guards": msgspec.to_builtins(list(self.guards.values())), "foreign": sorted(self._foreign)}
+        """`blocks` is for those who look from outside; a restart finds its own."""
+        return {
+            "guards": msgspec.to_builtins(list(self.guards.values())),
+            "foreign": sorted(self._foreign),
+            "blocks": dict(self.blocks),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         guards = msgspec.convert(state["guards"], list[Guard], strict=False)
@@ -134,12 +141,20 @@ class LiveDesk:
         if found and found != self._suspected:
             for market, _ in found.lots:
                 self._venue.fetch_fills(market)
+            for coin, _ in found.wallet_e8:
+                self._ask_for_payments(coin)
         elif found:
             self._follow_venue(found, told, now_ns)
         twice = found == self._suspected
         self._suspected = found
         if not found.lots or twice:
             self._check_trades(now_ns)
+
+    def _ask_for_payments(self, coin: str) -> None:
+        """Money without a fill is mostly funding."""
+        for market, instrument in enumerate(self._venue.instruments):
+            if instrument.settle == coin:
+                self._venue.fetch_payments(market)
 
     def _open_wallets(self, told: AccountTold) -> None:
         """A first start begins with what the account holds."""
@@ -219,7 +234,7 @@ class LiveDesk:
         return price or self._venue.ledger.average_ticks(market) or Fraction(1)
 
     def _check_orders(self, told: AccountTold, now_ns: int) -> None:
-        found = order_findings(self._venue.orders, told)
+        found = order_findings(self._venue.orders, told, self._venue.self_tests)
         for known in found.lost:
             self._venue.ask(known.order.client_id)
         for seen in found.orphans:

@@ -156,7 +156,13 @@ class Found(_Told, frozen=True, kw_only=True):
     blocks_entries: bool = False
 
 
-News = Answer | OrderTold | FillTold | FundingTold | AccountTold | LinkTold | Pulse | Found
+class SelfTestSent(_Told, frozen=True, kw_only=True):
+    """A stop that only proves that stops work is about to leave; heard and kept before it does."""
+
+    client_id: str
+
+
+News = Answer | OrderTold | FillTold | FundingTold | AccountTold | LinkTold | Pulse | Found | SelfTestSent
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(News)

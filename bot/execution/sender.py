@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from bot.core.clock import Clock
 from bot.core.messages import Order
 from bot.core.units import NS_PER_S
-from bot.execution.live_venue import Ask, Cancel, FetchFills, Request, Submit
+from bot.execution.live_venue import Ask, Cancel, FetchFills, FetchPayments, Request, Submit
 from bot.execution.news import (
     ENDS,
     AccountTold,
@@ -38,6 +38,9 @@ from bot.execution.outcomes import (
 
 STREAM_S = 0.25
 """How long the private stream may take to bring a fill before it is fetched."""
+
+DURABLE_S = 0.5
+"""How long a send waits for the journal: then stops and exits leave all the same, and entries do not."""
 
 Hear = Callable[[News], None]
 
@@ -91,7 +94,7 @@ class Sender:
     """`send` after every decision; what comes back goes to `hear`.
 
     `durable` makes everything decided so far durable and returns whether that worked. When it did
-    not, nothing that raises risk is sent; stops, exits and cancels are.
+    not, or not in time, nothing that raises risk is sent; stops, exits and cancels are.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class Sender:
         self._lacks_fills = lacks_fills
         self._lines: dict[str, Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writing: set[asyncio.Future[bool]] = set()
         self._fetching: set[int] = set()
         self._closing = False
 
@@ -144,19 +148,30 @@ class Sender:
     async def _carry(self, requests: Sequence[Request]) -> None:
         kept = True
         if any(isinstance(request, Submit) for request in requests):
-            kept = await self._durable()
+            kept = await self._durable_in_time()
         for request in sorted(requests, key=_urgency):
             if isinstance(request, Submit):
                 if kept or request.order.reduce_only:
                     self._start(self._submit(request.order))
                 else:
-                    self._hear(_refused(request.order, Refusal.NOT_DURABLE, "the journal is not writable"))
+                    words = f"the journal was not written within {DURABLE_S:g} s"
+                    self._hear(_refused(request.order, Refusal.NOT_DURABLE, words))
             elif isinstance(request, Cancel):
                 self._start(self._cancel(request))
             elif isinstance(request, Ask):
                 self._start(self._resolve(request.order, request.venue_id))
+            elif isinstance(request, FetchPayments):
+                self._start(self._fetch_payments(request.market))
             else:
                 self._start(self._fetch(request))
+
+    async def _durable_in_time(self) -> bool:
+        """A disk that hangs must not hold a stop back."""
+        writing = asyncio.ensure_future(self._durable())
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        await asyncio.wait({writing}, timeout=DURABLE_S)
+        return writing.done() and writing.result()
 
     async def _submit(self, order: Order) -> None:
         line = self._lines.setdefault(order.client_id, Line())
@@ -251,6 +266,13 @@ class Sender:
             pass  # the next look at the account asks again
         finally:
             self._fetching.discard(request.market)
+
+    async def _fetch_payments(self, market: int) -> None:
+        try:
+            for news in await self._port.payments(market):
+                self._hear(news)
+        except RequestFailed:
+            pass  # asked again with the next difference, and every minute
 
     async def _pause(self, outcome: Outcome, wait_s: float) -> None:
         if outcome.resync:

@@ -119,6 +119,7 @@ class Status:
     counts: Mapping[str, int]  # rows, ticks, intents, refusals, orders, fills, round_trips ...
     disabled: Mapping[str, str]  # strategy → the error that stopped it
     accepting: bool
+    blocks: tuple[str, ...] = ()  # what an account has unexplained: nothing is entered until it is
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types: decimals as strings, nan as null."""

@@ -17,6 +17,9 @@ from bot.store.encoding import decode, encode
 from bot.store.lock import SessionLock
 
 FILE_NAME = "lopside.db"
+BUSY_MS = 300
+"""How long a live session waits for somebody who holds the database: stops do not wait for longer."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -95,6 +98,7 @@ class Database:
     def survive_power_loss(self) -> None:
         """Every commit is on the disk when it returns; live trading sends only what is."""
         self.connection.execute("PRAGMA synchronous = FULL")
+        self.connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows as dictionaries."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from bot.core.messages import Denied, Fill, Intent, Order, Plan, Report
@@ -70,6 +70,8 @@ class StoreJournal:
         self._held = 0
         self._flushes = True
         self._writing = threading.Lock()
+        self._aside = asyncio.Lock()
+        self._asked = self._covered = 0  # commits aside
         self.commits = 0
         self.tally = Tally()
         self._listener = listener
@@ -257,15 +259,36 @@ class StoreJournal:
             self._write(self._batch())
             self._forget()
 
-    async def commit_aside(self) -> None:
-        """The same for what is held now, in a worker thread: the loop goes on meanwhile.
+    async def commit_aside(self, gather: Callable[[], None] = lambda: None) -> None:
+        """The same for what is held by now, in a worker thread: the loop goes on meanwhile.
 
-        Raises what the writing raised; what was held then waits for the next commit.
+        `gather` keeps the state that belongs to the rows; it is called when the batch is made.
+        Batches are written one after the other, in the order of their making: a state never goes
+        back to an older one. Whoever asks while one is written shares the next. Raises what the
+        writing raised; what was held then waits for the next commit.
         """
-        batch = self._batch()
-        self._forget()
+        self._asked += 1
+        asked = self._asked
+        async with self._aside:
+            if self._covered >= asked:
+                return
+            covers = self._asked
+            gather()
+            batch = self._batch()
+            self._forget()
+            await self._write_aside(batch)
+            self._covered = covers
+
+    async def _write_aside(self, batch: _Batch) -> None:
+        """The thread goes on when we are cancelled, and what it writes must not be written again."""
+        writing = asyncio.ensure_future(asyncio.to_thread(self._write_alone, batch))
         try:
-            await asyncio.to_thread(self._write_alone, batch)
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait({writing})
+            if writing.exception() is not None:
+                self._put_back(batch)
+            raise
         except BaseException:
             self._put_back(batch)
             raise
@@ -307,10 +330,11 @@ class StoreJournal:
                 self._database.put_state(key, value, now_ns)
             for name, values in batch.learned.items():
                 connection.execute(_PUT_LEARNED, (name, self._run, *values))
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # a full disk may have ended it already
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
         self.commits += 1
 
     def _forget(self) -> None:

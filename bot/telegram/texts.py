@@ -24,6 +24,7 @@ def status(now: Status) -> Message:
         f"{len(now.trades)} open; {trips}; {counts.get('explored', 0)} exploring; "
         f"{counts.get('refusals', 0):,} refusals",
         "entries are allowed" if now.accepting else "NO NEW ENTRIES",
+        *(f"entries wait: {words}" for words in now.blocks),
         *(f"strategy {name} is off: {error}" for name, error in now.disabled.items()),
     ]
     return Message(f"{now.session}", tuple(lines), positions(now).table)

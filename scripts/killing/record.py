@@ -17,7 +17,7 @@ from bot.core.units import NS_PER_S, to_e8
 
 ORDERS = ("/fapi/v1/order", "/fapi/v1/algoOrder")
 OURS = "lop-"
-SELF_TEST = "-st0"
+SELF_TEST = "-te0"
 """End of the client ids of the self-test's stops, which belong to no decision."""
 
 

@@ -103,9 +103,13 @@ def _judge_orders(verdict: Verdict, record: Record, kept: Kept) -> None:
     verdict.want(not twice, f"{len(twice)} client ids twice at the exchange: {twice[:5]}")
     journaled = {row["client_id"]: row for row in kept.orders}
     unknown = [c for c in counts if c not in journaled and not c.endswith(SELF_TEST)]
-    verdict.want(not unknown, f"{len(unknown)} orders at the exchange that no journal row precedes: {unknown[:5]}")
+    verdict.want(
+        not unknown, f"{len(unknown)} orders at the exchange that no journal row precedes: {unknown[:5]}"
+    )
     entries = Counter(
-        journaled[c]["intent_id"] for c in counts if c in journaled and journaled[c]["role"] == OrderRole.ENTRY
+        journaled[c]["intent_id"]
+        for c in counts
+        if c in journaled and journaled[c]["role"] == OrderRole.ENTRY
     )
     repeated = [intent for intent, n in entries.items() if n > 1]
     verdict.want(not repeated, f"{len(repeated)} intents entered twice: {repeated[:5]}")
@@ -121,9 +125,18 @@ def _judge_fills(verdict: Verdict, record: Record, kept: Kept) -> None:
     theirs = {fill.trade_id for fill in record.fills}
     lost, invented = theirs - kept.heard_trades, kept.heard_trades - theirs
     verdict.want(not lost, f"{len(lost)} fills never heard of: {sorted(lost)[:5]}")
-    verdict.want(not invented, f"{len(invented)} fills that the exchange does not know: {sorted(invented)[:5]}")
+    verdict.want(
+        not invented, f"{len(invented)} fills that the exchange does not know: {sorted(invented)[:5]}"
+    )
     at_exchange = Counter(
-        (f.client_id, f.side, _lots(kept, f.symbol, f.quantity), _ticks(kept, f.symbol, f.price), f.fee_e8, f.realised_e8)
+        (
+            f.client_id,
+            f.side,
+            _lots(kept, f.symbol, f.quantity),
+            _ticks(kept, f.symbol, f.price),
+            f.fee_e8,
+            f.realised_e8,
+        )
         for f in record.fills
     )
     in_database = Counter(
@@ -155,9 +168,14 @@ def judge_protection(
     ):
         most = seconds[-1] if seconds else 0.0
         verdict.figures[f"unprotected_{name}_s"] = {
-            "n": len(seconds), "p50": percentile(seconds, 0.5), "p99": percentile(seconds, 0.99), "most": most
+            "n": len(seconds),
+            "p50": percentile(seconds, 0.5),
+            "p99": percentile(seconds, 0.99),
+            "most": most,
         }
-        verdict.want(most <= limit_s, f"unprotected ({name}) for {most:.2f} s, expected at most {limit_s:g} s")
+        verdict.want(
+            most <= limit_s, f"unprotected ({name}) for {most:.2f} s, expected at most {limit_s:g} s"
+        )
     p99 = percentile(times.up, 0.99)
     verdict.want(p99 <= UP_P99_S, f"unprotected while up: p99 {p99:.2f} s, expected at most {UP_P99_S:g} s")
     return times
@@ -165,7 +183,11 @@ def judge_protection(
 
 def judge_starts(verdict: Verdict, born_ns: Sequence[int], ready_ns: Sequence[int]) -> None:
     took = sorted((ready - born) / NS_PER_S for born, ready in zip(born_ns, ready_ns, strict=True) if ready)
-    verdict.figures["start_s"] = {"n": len(took), "p50": percentile(took, 0.5), "most": took[-1] if took else 0.0}
+    verdict.figures["start_s"] = {
+        "n": len(took),
+        "p50": percentile(took, 0.5),
+        "most": took[-1] if took else 0.0,
+    }
 
 
 def percentile(values: Sequence[float], share: float) -> float:

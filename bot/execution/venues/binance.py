@@ -59,6 +59,9 @@ class Binance(Dialect):
     def force_params(self, force: TimeInForce) -> dict[str, Any]:
         return {"timeInForce": "GTX" if force is TimeInForce.POST_ONLY else force.name}
 
+    def client(self, made: type) -> type:
+        return _minds_its_key(made)
+
     async def cancel(self, ex: Exchange, symbol: str, order: Order, wire_id: str, venue_id: str) -> Wire:
         """By our id: a triggered stop has two of the venue's."""
         params: dict[str, Any] = {"clientOrderId": wire_id}
@@ -126,6 +129,26 @@ class Binance(Dialect):
             request = {"symbol": ex.market(symbol)["id"], "countdownTime": seconds * 1000}
             await ex.fapiPrivatePostCountdownCancelAll(request)
         return True
+
+
+def _minds_its_key(made: type) -> type:
+    """The library does not look at `listenKeyExpired`: the stream would stay up and say nothing any more.
+
+    The key is forgotten and the connection ended, as after any failure; the next one gets a new key.
+    """
+
+    class MindsItsKey(made):  # type: ignore[misc]
+        def handle_message(self, client: Any, message: Any) -> None:
+            told = message.get("data", message) if isinstance(message, dict) else {}
+            if isinstance(told, dict) and told.get("e") == "listenKeyExpired":
+                for name, bucket in list(self.options.items()):
+                    if isinstance(bucket, dict) and bucket.get("listenKey"):
+                        self.options[name] = {**bucket, "listenKey": None, "lastAuthenticatedTime": 0}
+                client.on_error(ConnectionError("the venue's listen key has expired"))
+                return
+            super().handle_message(client, message)
+
+    return MindsItsKey
 
 
 def _is_algo(info: Mapping[str, Any]) -> bool:

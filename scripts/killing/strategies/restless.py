@@ -13,9 +13,9 @@ from bot.core.pricing import ticks_away
 from bot.core.units import NS_PER_S
 from bot.core.wishes import cancel_entry, enter, move_stop, reduce, watch
 
-STOP_BPS = 12.0
-TARGET_BPS = 15.0
-TIME_STOP_S = 45.0
+STOP_BPS = 25.0
+TARGET_BPS = 20.0
+TIME_STOP_S = 150.0
 WATCH_S = 60.0
 
 
@@ -54,9 +54,9 @@ class Restless:
             return (cancel_entry(view, trade, "waited"),) if draw < 0.05 else ()
         if trade.stage is not Stage.OPEN:
             return ()
-        if draw < 0.03:
+        if draw < 0.02:
             return (reduce(view, trade, "enough"),)
-        if draw < 0.1:
+        if draw < 0.06:
             return (reduce(view, trade, f"some of it {view.now_ns // NS_PER_S}", 0.5),)
         if draw < 0.5:
             nearer = trade.stop + int(trade.side) * (1 + int(_draw(view, "by") * 5))
