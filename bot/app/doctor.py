@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -19,7 +19,7 @@ from bot.app.markets import symbol_on
 from bot.app.reach import Reached, reach_all
 from bot.app.venue_table import instruments_of
 from bot.core.clock import SystemClock
-from bot.core.errors import LopsideError
+from bot.core.errors import BadInput, LopsideError
 from bot.core.units import NS_PER_MS
 from bot.market.events import Flag, Kind
 from bot.market.feeds.budget import RateBudget
@@ -29,7 +29,7 @@ from bot.market.feeds.rest import Rest, Trouble
 from bot.market.feeds.steady import SteadyClock
 from bot.market.venues.known import LIVE, public_hosts, stream_of
 from bot.market.venues.protocol import Hosts
-from bot.store.database import session_folder
+from bot.store.database import Database, session_folder
 
 LISTEN_S = 6.0
 SKEW_WARN_NS, SKEW_BAD_NS = 500 * NS_PER_MS, 1000 * NS_PER_MS
@@ -65,6 +65,30 @@ def examine(config: Config) -> Iterator[Finding]:
     yield network(reached)
     for venue in venues_of(config):
         yield from _venue(config, venue, hosts_of(config)[venue], reached[venue])
+
+
+def before_live(config: Config, tell: Callable[[str], None]) -> None:
+    """What must be right before an account is traded, beside what the account itself is asked.
+
+    Raises BadInput with the advice. With trades open the session starts all the same, for them.
+    """
+    open_trades = _open_trades(config)
+    for finding in (*disk(config), database(config)):
+        words = f"{finding.what}: {finding.said}; {finding.advice}"
+        if finding.state is State.BAD and not open_trades:
+            raise BadInput(words)
+        if finding.state in (State.BAD, State.WARNING):
+            tell(f"warning: {words}" + (f" ({open_trades} trades are open)" if open_trades else ""))
+
+
+def _open_trades(config: Config) -> int:
+    """Of the session, 0 where nothing can be read."""
+    folder = session_folder(config.storage.folder, config.session.name)
+    try:
+        with Database.read(folder) as opened:
+            return len((opened.state("session") or {}).get("trader", {}).get("trades", ()))
+    except (BadInput, sqlite3.Error):
+        return 0
 
 
 def disk(config: Config) -> Iterator[Finding]:

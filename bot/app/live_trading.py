@@ -68,6 +68,7 @@ class LiveTrading:
     _settings_ns: int = 0
     _armed: set[int] = field(default_factory=set)
     _waiting: list[Heard] = field(default_factory=list)
+    _ready: bool = False
     _journal_failing: bool = False
     _cleared: bool = False  # of what self-tests of an earlier run left
 
@@ -84,7 +85,9 @@ class LiveTrading:
             del self._waiting[0]
 
     def flush(self) -> None:
-        """After every decision: what it wants sent."""
+        """After every decision: what it wants sent. Before the account is known it waits, in order."""
+        if not self._ready:
+            return
         requests = self.venue.take_requests()
         if self.dry:
             for request in requests:
@@ -125,6 +128,8 @@ class LiveTrading:
         tasks: list[asyncio.Task[None]] = []
         try:
             await self._check()
+            self._ready = True
+            self.flush()
             tasks += [asyncio.create_task(work) for work in self._duties()]
             yield
             self._take_entries_back()

@@ -9,9 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,7 +43,7 @@ from bot.app.status_of import StatusMaker
 from bot.app.wiring import Wired, wire
 from bot.core.clock import SystemClock, monotonic_ns
 from bot.core.commands import Answer, Command
-from bot.core.errors import BadInput
+from bot.core.errors import BadInput, StoreFailed
 from bot.core.units import NS_PER_S
 from bot.engine import checkpoint
 from bot.engine.command_rows import command_row
@@ -72,6 +79,8 @@ STATUS_NS = NS_PER_S // 5
 LIMITS_NS = 5 * NS_PER_S
 CHECKPOINT_NS = 60 * NS_PER_S
 CHECKPOINT_FILE = "checkpoint.npz"
+BEGUN_FILE = "begun.npz"
+"""The signals that the last live run began with, when they go on from an earlier one; for its replay."""
 TRUTH_FILE = "truth.jsonl"
 TAPES_FOLDER = "tapes"
 REPLAYED = ("instruments", "venue", "trader", "risk", "accounts", "live")
@@ -202,9 +211,22 @@ class _Running:
             if self.recording is not None:
                 self.recording.close()
             what = {"error": f"{type(error).__name__}: {error}"}
-            self.database.end_run(self.run_id, what, self.clock.now_ns(), interrupted=True)
+            with suppress(sqlite3.Error):  # the error at hand says more
+                self.database.end_run(self.run_id, what, self.clock.now_ns(), interrupted=True)
             raise
-        return self._finish()
+        with self._told_when_unwritable():
+            return self._finish()
+
+    @contextmanager
+    def _told_when_unwritable(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreFailed(
+                f"{self.database.path}: the last of this session could not be written ({error}); orders and "
+                "positions are at the venue as they were: make room or free the file and start the session "
+                "again, it asks the account"
+            ) from None
 
     @property
     def _real_time(self) -> bool:
@@ -361,7 +383,9 @@ class _Running:
 
     def _opening(self, first_ns: int) -> np.ndarray:
         """Get ready for the first row; returns the gaps that come before it where an earlier run goes on."""
-        self._warm_up(first_ns)
+        warm = self._warm_up(first_ns)
+        if self.options.kind == "live":
+            self._keep_begin(warm, first_ns)
         self.chronicle = Chronicle(self.journal, self._keys, self.wired.engine.state.signals)
         gaps = empty_rows(len(self.source.instruments) if self.goes_on else 0)
         gaps["kind"], gaps["recv_ns"] = Kind.GAP, first_ns
@@ -394,12 +418,39 @@ class _Running:
         """What a feed tells: on the record, and to people."""
         self._event(self.wired.engine.now_ns, what, detail, warn=True)
 
-    def _warm_up(self, first_ns: int) -> None:
-        """Continue from the last run's checkpoint, when it fits; where not, from what was learned."""
-        if not self._keeps or self.options.fresh or self._restore_checkpoint(first_ns):
-            return
-        for note in revive(self.database, self._keys, self.wired.engine.state.signals, first_ns):
+    def _warm_up(self, first_ns: int) -> bool:
+        """Continue from the last run's checkpoint, when it fits; where not, from what was learned.
+
+        A replay of a live run goes on from what that run did. Whether there was anything.
+        """
+        if self.options.heard is not None:
+            return self._restore_begin(self.options.heard / BEGUN_FILE)
+        if not self._keeps or self.options.fresh:
+            return False
+        if self._restore_checkpoint(first_ns):
+            return True
+        notes = list(revive(self.database, self._keys, self.wired.engine.state.signals, first_ns))
+        for note in notes:
             self._event(first_ns, note.what, note.detail, warn=note.warn)
+        return bool(notes)
+
+    def _keep_begin(self, warm: bool, first_ns: int) -> None:
+        path = self.database.path.with_name(BEGUN_FILE)
+        try:
+            if warm:
+                checkpoint.save(path, self.wired.engine.state, self._owner)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            reason = f"{path}: {error.strerror or error}; this run cannot be replayed to its hash"
+            self._event(first_ns, "begin_not_kept", {"reason": reason}, warn=True)
+
+    def _restore_begin(self, path: Path) -> bool:
+        """Raises BadInput when it is damaged, or of other markets or kernels than now."""
+        saved = checkpoint.load(path, self._owner)
+        if saved is not None:
+            self.wired.engine.state = checkpoint.restore(self.wired.engine.state, saved)
+        return saved is not None
 
     def _restore_checkpoint(self, first_ns: int) -> bool:
         """Whether the signals, and what they have learned, go on from the checkpoint."""
@@ -576,6 +627,7 @@ class _Running:
         wall_s = (monotonic_ns() - self.started_ns) / NS_PER_S
         recording = self.recording
         assert recording is not None
+        self.database.wait_for_others()
         readings_to = None if recording.readings is None else str(recording.readings.folder)
         recording.close()
         self.pictures.close()

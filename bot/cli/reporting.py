@@ -108,6 +108,8 @@ def _show_session(entry: dict[str, Any], details: bool) -> None:
         f"{entry['session']}: {entry['kind']} run {entry['run']} {running};"
         f" {entry['round_trips']} round trips, {len(entry['open_trades'])} open; equity {money or 'unknown'}"
     )
+    for words in entry["blocks"]:
+        say(f"  entries wait: {words}")
     if details:
         for trade in entry["open_trades"]:
             side = "long" if trade["side"] > 0 else "short"

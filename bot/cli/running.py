@@ -278,6 +278,10 @@ def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **m
             tell(f"warning: {what.replace('_', ' ')}: {detail.get('reason') or detail.get('notes')}")
 
         options = _options(kind, config, tapes, on_status=on_status, on_warning=on_warning, **more)
+        if kind == "live":
+            from bot.app.doctor import before_live
+
+            before_live(config, tell)
         if options.market == "live":
             from bot.app.live_markets import hosts_of
             from bot.app.reach import require

@@ -71,6 +71,7 @@ class Ticket:
     triggered: bool = False
     asked_ns: int = 0  # when its cancel was last sent, 0 never
     known: bool = False  # the venue has reported on it
+    doubted: bool = False  # it was under way when the process died: whether it left is not known
 
     @property
     def role(self) -> OrderRole:
@@ -97,8 +98,11 @@ class Ticket:
 
     @property
     def lost(self) -> bool:
-        """Ended by the venue: refused or taken away with quantity left, without our asking."""
-        ended = self.state in (OrderState.REJECTED, OrderState.CANCELED)
+        """Ended by the venue: refused or taken away with quantity left, without our asking.
+
+        One that never left because we died is not the venue's doing.
+        """
+        ended = self.state in (OrderState.REJECTED, OrderState.CANCELED) and not self.doubted
         return ended and self.left > 0 and (self.asked_ns == 0 or self.state is OrderState.REJECTED)
 
     def apply(self, report: Report) -> None:

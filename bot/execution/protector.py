@@ -51,10 +51,13 @@ def next_step(open_lots: int, rungs: Sequence[Wanted], stops: Sequence[Ticket]) 
 
     Only the last stop counts: it is the one that follows the position. What the venue refused
     or took away is tried again by the next rung; one it did not answer for may be there: flatten.
+    One that was under way when we died is placed anew at once.
     """
     if not stops:
         return Protection(place=rungs[0])
     last = stops[-1]
+    if last.doubted and not last.proven:
+        return Protection(place=rungs[0])  # should both rest, the older one is dropped
     if last.state is OrderState.UNKNOWN:
         return Protection(failed=True)
     if last.lost:

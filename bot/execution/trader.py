@@ -205,9 +205,11 @@ class Trader:
 
         Where orders did not survive the restart (paper), open quantities are reconciled with the venue,
         entries are over, and stops, targets and exits are placed anew. Where they did (live), what has
-        become of each is asked and told as news.
+        become of each is asked and told as news; a stop that may never have left is not waited for.
         """
         if orders_survive:
+            for trade in self.trades:
+                self._doubt_stops(trade, now_ns)
             return
         for trade in self.trades:
             for ticket in self._desk.of(trade):
@@ -215,6 +217,13 @@ class Trader:
                     ticket.gone(now_ns)
             trade.entry_working = False
             self.match_position(trade, self._broker.position_lots(trade.market), now_ns)
+
+    def _doubt_stops(self, trade: Trade, now_ns: int) -> None:
+        doubted = [t for t in self._desk.of(trade, OrderRole.STOP) if t.open and not t.proven]
+        for ticket in doubted:
+            ticket.doubted = True
+        if doubted:
+            self._steer(trade, now_ns)
 
     def match_position(self, trade: Trade, position_lots: int, now_ns: int) -> int:
         """Make a trade say what the venue holds, and send what is missing; the lots gained or lost."""

@@ -20,6 +20,8 @@ FILE_NAME = "lopside.db"
 BUSY_MS = 300
 """How long a live session waits for somebody who holds the database: stops do not wait for longer."""
 
+LAST_BUSY_MS = 5_000
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -100,6 +102,10 @@ class Database:
         self.connection.execute("PRAGMA synchronous = FULL")
         self.connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
+    def wait_for_others(self) -> None:
+        """For the last commit of a session: there is nothing left that must not wait."""
+        self.connection.execute(f"PRAGMA busy_timeout = {LAST_BUSY_MS}")
+
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows as dictionaries."""
         return list(self.tables.query(sql, values))
@@ -171,6 +177,11 @@ class _refused_when_damaged:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, sqlite3.OperationalError):
+            raise BadInput(
+                f"{self._path}: SQLite says: {error}; another program holds it, or the disk is full or "
+                "read-only: end that, or use another --session"
+            ) from None
         if isinstance(error, sqlite3.DatabaseError):
             raise BadInput(
                 f"{self._path}: expected a lopside database, SQLite says: {error}; "

@@ -18,6 +18,7 @@ def overview(database: Database) -> dict[str, Any]:
     if state == "running" and process is None:
         state = "interrupted"  # it died; its next start will say so in the database
     counted = "SELECT count(*) AS n FROM trades WHERE stage = 'closed' AND filled_lots > 0 AND NOT explore"
+    kept = (database.state("session") or {}).get("live", {}) if process is not None else {}
     return {
         "session": folder.name,
         "path": str(database.path),
@@ -27,6 +28,7 @@ def overview(database: Database) -> dict[str, Any]:
         "kind": last["kind"] if last else "",
         "state": state,
         "started_ns": last["started_ns"] if last else 0,
+        "blocks": list(kept.get("blocks", {}).values()),  # why a running account enters nothing
         "round_trips": database.query(f"{counted} AND run = ?", [run])[0]["n"],
         "open_trades": database.query(
             "SELECT id, symbol, strategy, mode, side, stage, explore, open_lots, entry_price, stop"

@@ -10,7 +10,7 @@ import pytest
 from bot.core.enums import OrderRole, OrderState, Side, Stage
 from bot.core.messages import Order
 from bot.execution.guards import Choice
-from bot.execution.news import OrderTold
+from bot.execution.news import LinkTold, OrderTold
 from bot.risk.trades import ExitReason
 from tests.execution.live_account import LiveAccount, live_account
 from tests.execution.test_live_life import a_plan, money_is_the_exchanges, protected, scenario, touch
@@ -270,5 +270,23 @@ def test_a_triggered_stop_closes_the_trade_with_the_order_it_became() -> None:
         assert any(isinstance(n, OrderTold) and n.child_id for n in account.heard)
         await account.sender.idle()
         await money_is_the_exchanges(account, running)
+
+    scenario(play)
+
+
+def test_an_expired_listen_key_is_a_dropped_stream_and_what_was_missed_is_fetched() -> None:
+    async def play(running: Running, account: LiveAccount) -> None:
+        links = [n for n in account.heard if isinstance(n, LinkTold)]
+        await running.control("stream", do="expire")
+        await eventually(
+            lambda: (
+                [n.up for n in account.heard if isinstance(n, LinkTold)][len(links) :][:2] == [False, True]
+            ),
+            "the stream to come back",
+            10.0,
+        )
+        enter(account)
+        await eventually(lambda: protected(account), "a proven stop")
+        await leave(account, running)
 
     scenario(play)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.enums import OrderRole, OrderState, RejectReason, ReportKind, Stage
-from bot.execution.live_venue import Ask, Cancel, FetchFills, Submit
+from bot.core.enums import OrderRole, OrderState, RejectReason, ReportKind, Side, Stage
+from bot.execution.live_venue import Ask, Cancel, FetchFills, FetchPayments, Submit
 from bot.execution.news import (
     FundingTold,
     LinkTold,
+    OrderSeen,
     OrderTold,
+    PositionSeen,
     Refusal,
+    SelfTestSent,
     Status,
     Verdict,
     decode_news,
     encode_news,
 )
 from bot.risk.trades import ExitReason
-from tests.execution.live_world import MS, SECOND, LiveWorld
+from tests.execution.live_world import MS, SECOND, STOPS_WORK, LiveWorld
 from tests.trading import LINEAR, T0
 
 
@@ -302,3 +305,38 @@ def test_fills_are_missing_from_the_last_one_on_or_since_an_order_was_sent_that_
     fill = world.fill(entry, 10)
     world.tell(fill)
     assert world.venue.fills_from_ns(0) == fill.venue_ns
+
+
+def test_the_stop_of_a_self_test_is_nobody_elses_also_after_a_crash():
+    world = LiveWorld()
+    world.tell(SelfTestSent(client_id="lop-0-te0"))
+    world.restart()
+    left = OrderSeen(0, "lop-0-te0", "9", Side.SELL, 1, stop=True)
+    world.tell(world.account(orders=(left,)), STOPS_WORK)
+    world.tell(OrderTold(client_id="lop-0-te0", status=Status.CANCELED))
+    assert not world.desk.blocked
+    assert not world.audits("news_of_no_order")
+    stranger = OrderSeen(0, "lop-0-en0", "10", Side.SELL, 1)
+    assert "another instance" in world.tell(world.account(orders=(left, stranger))).desk.blocked
+
+
+def test_money_that_no_fill_explains_is_looked_for_among_the_payments_before_it_is_adopted():
+    world = LiveWorld()
+    world.entered(10)
+    short = "9997.99"  # two fees of 0.01 were told; two more went as funding
+    wallet = world.venue.wallet_e8("USDT")
+    world.tell(world.account(PositionSeen(0, 10, "1000.02"), wallet=short))
+    assert [r.market for r in world.requests(FetchPayments)] == [0, 1]
+    assert world.venue.wallet_e8("USDT") == wallet
+    world.tell(FundingTold(id="f1", market=0, coin="USDT", amount="-2"))
+    world.tell(world.account(PositionSeen(0, 10, "1000.02"), wallet=short))
+    assert world.venue.wallet_e8("USDT") == 999_799 * 10**6
+    assert not world.audits("wallet_differs")
+
+
+def test_what_the_account_was_read_first_at_survives_a_restart():
+    """Fills and payments are fetched from there on, however long nobody was at home."""
+    world = LiveWorld()
+    world.venue.opened_ns = T0 - SECOND
+    world.restart()
+    assert world.venue.opened_ns == T0 - SECOND

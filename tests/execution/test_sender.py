@@ -13,8 +13,18 @@ from bot.core.clock import ManualClock
 from bot.core.enums import OrderRole, OrderType, Side
 from bot.core.messages import Order
 from bot.execution import sender as sending
-from bot.execution.live_venue import Ask, Cancel, FetchFills, Request, Submit
-from bot.execution.news import AccountTold, Answer, FillTold, FundingTold, News, OrderTold, Status, Verdict
+from bot.execution.live_venue import Ask, Cancel, FetchFills, FetchPayments, Request, Submit
+from bot.execution.news import (
+    AccountTold,
+    Answer,
+    FillTold,
+    FundingTold,
+    News,
+    OrderTold,
+    Refusal,
+    Status,
+    Verdict,
+)
 from bot.execution.outcomes import BUSY, UNKNOWN, Outcome
 from bot.execution.sender import RequestFailed, Sender
 
@@ -64,7 +74,8 @@ class ScriptedPort:
         return self._next("fills") or []
 
     async def payments(self, market: int) -> list[FundingTold]:
-        return []
+        answer: list[FundingTold] = self._next("payments")
+        return answer
 
     async def account(self) -> AccountTold:
         raise failed()
@@ -117,6 +128,41 @@ def test_without_a_journal_only_what_lowers_risk_leaves() -> None:
     assert log.count("submit") == 1
     answers = [n for n in heard if isinstance(n, Answer)]
     assert [(a.client_id, a.verdict) for a in answers] == [(ENTRY.client_id, Verdict.REFUSED)]
+
+
+def test_a_disk_that_hangs_holds_no_exit_back_and_lets_no_late_entry_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sending, "DURABLE_S", 0.02)
+    clock = ManualClock(SECOND)
+    heard: list[News] = []
+    port = ScriptedPort(clock, submit=[told(EXIT, Status.FILLED, 5)])
+
+    async def run() -> None:
+        disk = asyncio.Event()
+
+        async def hangs() -> bool:
+            await disk.wait()
+            return True
+
+        sender = Sender(port, heard.append, hangs, clock)
+        sender.send([Submit(ENTRY), Submit(EXIT)])
+        await sender.idle()
+        disk.set()
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert port.log == ["submit"]
+    assert told(EXIT, Status.FILLED, 5) in heard
+    refused = [n for n in heard if isinstance(n, Answer)]
+    assert [(a.client_id, a.refusal) for a in refused] == [(ENTRY.client_id, Refusal.NOT_DURABLE)]
+
+
+def test_payments_are_fetched_when_money_is_unexplained() -> None:
+    paid = FundingTold(id="7", market=1, coin="USDT", amount="-0.5")
+    log, heard = carried([FetchPayments(1)], payments=[[paid]])
+    assert (log, heard) == (["payments"], [paid])
+    assert carried([FetchPayments(1)], payments=[failed()])[1] == []
 
 
 def test_exits_leave_before_entries() -> None:
