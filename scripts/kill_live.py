@@ -3,8 +3,9 @@
 An exchange (`lopside rehearse`) stays up in a process of its own; `lopside live`
 trades there with a strategy that never rests, is killed, and started again in
 the same session. Moments: in start-up, right after the exchange has answered an
-order, and any other. SIGTERM ends the killing early and judges what there was. At the end everything is closed in order, and the database
-is compared with what the exchange wrote down. Exit code 1 when anything differs.
+order, and any other. At the end everything is closed in order, and the database
+is compared with what the exchange wrote down. SIGTERM ends the killing early
+and judges what there was. Exit code 1 when anything differs.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Moment:
 class Killing:
     """The whole affair. `checked` counts lives in which both ledgers were seen to be equal."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, warm_s: float = WARM_S) -> None:
+        self._warm_s = warm_s
         self.exchange = ExchangeProcess(folder, seed)
         self.random = Random(seed)
         self.checked = 0
@@ -85,7 +87,7 @@ class Killing:
     def _warm(self, bot: Bot) -> None:
         self._begin_life(bot)
         self._until_ready(bot)
-        until_s = time.monotonic() + WARM_S
+        until_s = time.monotonic() + self._warm_s
         while time.monotonic() < until_s:
             self._compare(bot)
             time.sleep(0.5)
@@ -139,7 +141,7 @@ class Killing:
                     time.sleep(0.003)
 
     def _compare(self, bot: Bot) -> None:
-        """Both ledgers between two equal looks at the exchange; a life that never shows them equal is told."""
+        """Both ledgers, between two equal looks at the exchange, once a life; never equal is a fault."""
         if self._equal_in_life:
             return
         before = self.exchange.look()

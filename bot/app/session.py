@@ -43,7 +43,7 @@ from bot.app.status_of import StatusMaker
 from bot.app.wiring import Wired, wire
 from bot.core.clock import SystemClock, monotonic_ns
 from bot.core.commands import Answer, Command
-from bot.core.errors import BadInput, StoreFailed
+from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.engine import checkpoint
 from bot.engine.command_rows import command_row
@@ -61,7 +61,7 @@ from bot.operate.status import Status
 from bot.signals.learning.frozen import Keys
 from bot.signals.registry import card_names
 from bot.store.chronicle import Chronicle
-from bot.store.database import Database, session_folder
+from bot.store.database import Database, StoreFailed, session_folder
 from bot.store.encoding import encode
 from bot.store.heard import BEGIN, HeardItem, open_heard
 from bot.store.journal import StoreJournal

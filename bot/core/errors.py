@@ -35,10 +35,6 @@ class SessionLocked(LopsideError):
     exit_code = 4
 
 
-class StoreFailed(LopsideError):
-    """What a session knew could not be written."""
-
-
 class IllegalTransition(LopsideError):
     """A state machine was asked for a step that is not in its table: a bug of ours."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database as Tables
 
-from bot.core.errors import BadInput
+from bot.core.errors import BadInput, LopsideError
 from bot.store import schema
 from bot.store.encoding import decode, encode
 from bot.store.lock import SessionLock
@@ -35,6 +35,10 @@ def session_folder(root: Path, name: str) -> Path:
 def session_names(root: Path) -> list[str]:
     """Sessions that have a database under `root`, by name."""
     return sorted(path.parent.name for path in root.expanduser().glob(f"*/{FILE_NAME}"))
+
+
+class StoreFailed(LopsideError):
+    """What a session knew could not be written."""
 
 
 class Database:

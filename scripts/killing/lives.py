@@ -23,7 +23,7 @@ KEY, SECRET = "rehearsalkey0000000000000000", "rehearsalsecret00000000000000000"
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 STRATEGIES = Path(__file__).with_name("strategies")
 COMMAND = "import sys; from bot.cli.main import main; sys.exit(main())"
-UP_WITHIN_S = 120.0
+UP_WITHIN_S = 600.0  # a first start compiles
 ENDS_WITHIN_S = 30.0
 SESSION = "killed"
 

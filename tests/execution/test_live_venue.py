@@ -340,3 +340,23 @@ def test_what_the_account_was_read_first_at_survives_a_restart():
     world.venue.opened_ns = T0 - SECOND
     world.restart()
     assert world.venue.opened_ns == T0 - SECOND
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["it-had-left", "it-had-not"])
+def test_a_stop_that_was_under_way_in_a_crash_is_placed_anew_at_once(left: bool):
+    world = LiveWorld()
+    entry = world.open()
+    world.tell(world.placed(entry), world.fill(entry, 10))
+    (before,) = world.orders(OrderRole.STOP)
+    world.now += 60 * SECOND
+    world.restart()
+    world.wait(MS)
+    (stop,) = world.orders(OrderRole.STOP)
+    assert stop.client_id != before.client_id
+    assert (stop.lots, stop.trigger) == (before.lots, before.trigger)
+    told = world.placed(before) if left else world.answer(before, Verdict.ABSENT)
+    world.tell(told, world.placed(stop))
+    world.wait(5 * SECOND)
+    assert world.trade.stage is Stage.OPEN
+    assert world.trade.exposed_since_ns == 0
+    assert {r.order.client_id for r in world.requests(Cancel)} == ({before.client_id} if left else set())
