@@ -207,9 +207,8 @@ def main() -> int:
     print(json.dumps(verdict.figures, indent=1, default=str))
     for fault in verdict.faults:
         print(f"FAULT {fault}")
-    print(
-        f"{sum(killing.by_kind.values())} kills in {time.monotonic() - began_s:.0f} s: {len(verdict.faults)} faults"
-    )
+    kills, took_s = sum(killing.by_kind.values()), time.monotonic() - began_s
+    print(f"{kills} kills in {took_s:.0f} s: {len(verdict.faults)} faults")
     return 1 if verdict.faults else 0
 
 

@@ -1,4 +1,4 @@
-"""The two processes of a killing: the exchange, which stays up, and the bot, which is killed again and again."""
+"""The two processes of a killing: the exchange, which stays up, and the bot, which is killed."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from bot.app.config import Config, load
-from bot.app.session import SessionOptions, SessionResult, run_session
+from bot.app.session import BEGUN_FILE, SessionOptions, SessionResult, run_session
 from bot.core.errors import BadConfig, BadInput
 from bot.rehearsal.market_data import add_market_routes
 from bot.rehearsal.server import Venue, build
@@ -84,6 +84,20 @@ def live(config: Config, folder: Path, seconds: float) -> SessionResult:
     )
 
 
+def replayed(config: Config, folder: Path, result: SessionResult) -> SessionResult:
+    return run_session(
+        SessionOptions(
+            config,
+            kind="backtest",
+            market="replay",
+            tapes=(folder / "tape",),
+            session="again",
+            fresh=True,
+            heard=result.database.parent,
+        )
+    )
+
+
 @pytest.fixture(autouse=True)
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOPSIDE_API_KEY", KEYS.key)
@@ -115,18 +129,23 @@ def test_a_live_session_proves_its_stops_reads_its_account_and_replays_to_its_ha
         wallet = db.query("SELECT wallet_e8 FROM equity ORDER BY now_ns DESC LIMIT 1")[0]["wallet_e8"]
     assert {"begin", "AccountTold", "LinkTold", "Found"} <= kinds
     assert wallet == 10_000 * 10**8
-    again = run_session(
-        SessionOptions(
-            config,
-            kind="backtest",
-            market="replay",
-            tapes=(tmp_path / "tape",),
-            session="again",
-            heard=result.database.parent,
-        )
-    )
+    again = replayed(config, tmp_path, result)
     assert again.summary["decisions"] == result.summary["decisions"]
     assert again.summary["decision_hash"] == result.summary["decision_hash"]
+
+
+def test_a_run_that_went_on_from_a_checkpoint_replays_to_its_hash(tmp_path: Path) -> None:
+    with exchange() as (_, url):
+        config = config_for(tmp_path, url)
+        live(config, tmp_path / "first", 12.0)
+        result = live(config, tmp_path / "second", 13.0)
+    assert "checkpoint_restored" in audits(result.database)
+    again = replayed(config, tmp_path / "second", result)
+    assert again.summary["decisions"] == result.summary["decisions"]
+    assert again.summary["decision_hash"] == result.summary["decision_hash"]
+    (result.database.parent / BEGUN_FILE).unlink()
+    cold = replayed(config, tmp_path / "second", result)
+    assert cold.summary["decision_hash"] != result.summary["decision_hash"]
 
 
 def test_a_key_that_can_withdraw_is_refused(tmp_path: Path) -> None:
