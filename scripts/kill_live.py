@@ -180,7 +180,7 @@ class Killing:
         bot.end()
         record = read_wire(self.exchange.wire, DEPOSIT_E8)
         verdict = judge(record, Kept.read(bot.session), shown, there)
-        judge_protection(verdict, record.bare, bot.born_ns, bot.died_ns)
+        judge_protection(verdict, record, bot.born_ns, bot.died_ns)
         judge_starts(verdict, bot.born_ns, bot.ready_ns)
         verdict.want(not self.unequal, f"ledgers differed: {self.unequal[:3]}")
         verdict.figures |= {"kills": self.by_kind, "ledgers_equal": self.checked}

@@ -8,6 +8,7 @@ store and the tape; the engine only sees rows.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sqlite3
 import threading
@@ -195,6 +196,7 @@ class _Running:
     saved_ns: int = 0
     looked_ns: int = 0
     started_ns: int = 0
+    from_checkpoint: bool = False
     goes_on: bool = False  # after an earlier run, so that what lies between is a gap
 
     def run(self) -> SessionResult:
@@ -437,10 +439,11 @@ class _Running:
     def _keep_begin(self, warm: bool, first_ns: int) -> None:
         path = self.database.path.with_name(BEGUN_FILE)
         try:
-            if warm:
+            path.unlink(missing_ok=True)
+            if self.from_checkpoint:
+                os.link(self._checkpoint, path)  # a later checkpoint is another file
+            elif warm:
                 checkpoint.save(path, self.wired.engine.state, self._owner)
-            else:
-                path.unlink(missing_ok=True)
         except OSError as error:
             reason = f"{path}: {error.strerror or error}; this run cannot be replayed to its hash"
             self._event(first_ns, "begin_not_kept", {"reason": reason}, warn=True)
@@ -465,7 +468,7 @@ class _Running:
         except BadInput as error:
             self._event(first_ns, "checkpoint_ignored", {"reason": str(error)}, warn=True)
             return False
-        self.goes_on = True
+        self.goes_on = self.from_checkpoint = True
         self._event(first_ns, "checkpoint_restored", {"seq": saved.seq, "at_ns": saved.now_ns})
         return True
 

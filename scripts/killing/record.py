@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from bot.core.units import NS_PER_S, to_e8
 
 ORDERS = ("/fapi/v1/order", "/fapi/v1/algoOrder")
+KEY_RIGHTS = "/sapi/v1/account/apiRestrictions"
 OURS = "lop-"
 SELF_TEST = "-te0"
 """End of the client ids of the self-test's stops, which belong to no decision."""
@@ -69,6 +70,7 @@ class Record:
     wallet_e8: int = 0
     refusals: Counter[int] = field(default_factory=Counter)
     at_ns: int = 0
+    asked_ns: list[int] = field(default_factory=list)  # key rights: the first question of every life
     _markets: dict[str, Exposure] = field(default_factory=dict)
 
     @property
@@ -84,6 +86,8 @@ class Record:
             self.at_ns = int(line["at_ns"])
             if "event" in line:
                 self._event(line["event"])
+            elif line["path"] == KEY_RIGHTS:
+                self.asked_ns.append(self.at_ns)
             elif line["method"] == "POST" and line["path"] in ORDERS:
                 self._order(line)
 
@@ -151,25 +155,41 @@ def read_wire(path: Path, deposit_e8: int) -> Record:
 
 @dataclass(frozen=True)
 class Unprotected:
-    """Seconds a position was bare at the exchange; `up`: no kill in between, `restart`: from the birth
-    of the process that ended it, `before`: from the fill to the kill."""
+    """Seconds a position was bare at the exchange. `up`: no kill in between; `before`: from the fill to the
+    kill, as far as the process talked to the venue; `restart`: from the birth of the process that ended it; `recovery`: from the first exchange of
+    that process with the venue, which leaves out what loading a program takes on a busy machine."""
 
     up: tuple[float, ...]
     restart: tuple[float, ...]
     before: tuple[float, ...]
+    recovery: tuple[float, ...] = ()
 
 
-def by_cause(bare: Sequence[Bare], born_ns: Sequence[int], died_ns: Sequence[int]) -> Unprotected:
+def by_cause(
+    bare: Sequence[Bare], born_ns: Sequence[int], died_ns: Sequence[int], asked_ns: Sequence[int] = ()
+) -> Unprotected:
     """A stretch that a kill lies in is split: what the bot had before it, and what the next one needed."""
-    up, restart, before = [], [], []
+    up, restart, before, recovery = [], [], [], []
     for stretch in bare:
+        asked = [ns for ns in asked_ns if stretch.from_ns < ns < stretch.to_ns]
         kills = [died for died in died_ns if stretch.from_ns < died < stretch.to_ns]
         births = [born for born in born_ns if stretch.from_ns < born < stretch.to_ns]
         if kills and births:
-            before.append((kills[0] - stretch.from_ns) / NS_PER_S)
+            before += _at_home(stretch, kills[0], born_ns, asked_ns)
             restart.append((stretch.to_ns - births[-1]) / NS_PER_S)
         elif births:  # it began while nobody was at home
             restart.append((stretch.to_ns - births[-1]) / NS_PER_S)
         elif not kills:
             up.append((stretch.to_ns - stretch.from_ns) / NS_PER_S)
-    return Unprotected(tuple(sorted(up)), tuple(sorted(restart)), tuple(sorted(before)))
+        if births and asked:
+            recovery.append((stretch.to_ns - asked[-1]) / NS_PER_S)
+    return Unprotected(
+        tuple(sorted(up)), tuple(sorted(restart)), tuple(sorted(before)), tuple(sorted(recovery))
+    )
+
+
+def _at_home(stretch: Bare, killed_ns: int, born_ns: Sequence[int], asked_ns: Sequence[int]) -> list[float]:
+    """What the process that was killed could have done something about; none when it was still loading."""
+    born = max((ns for ns in born_ns if ns < killed_ns), default=0)
+    first = next((ns for ns in asked_ns if born < ns < killed_ns), None)
+    return [] if first is None else [(killed_ns - max(stretch.from_ns, first)) / NS_PER_S]

@@ -13,7 +13,7 @@ from bot.core.enums import OrderRole
 from bot.core.units import NS_PER_S
 from bot.market.instruments import Instrument
 from bot.store.database import Database
-from scripts.killing.record import SELF_TEST, Bare, Record, Unprotected, by_cause
+from scripts.killing.record import SELF_TEST, Record, Unprotected, by_cause
 
 UP_P99_S, UP_MOST_S, RESTART_S = 1.0, 3.0, 5.0
 """What the architecture promises of unprotected time: while the bot is up, and after a restart."""
@@ -158,10 +158,11 @@ def _ticks(kept: Kept, symbol: str, price: Any) -> int:
 
 
 def judge_protection(
-    verdict: Verdict, bare: Sequence[Bare], born_ns: Sequence[int], died_ns: Sequence[int]
+    verdict: Verdict, record: Record, born_ns: Sequence[int], died_ns: Sequence[int]
 ) -> Unprotected:
-    times = by_cause(bare, born_ns, died_ns)
+    times = by_cause(record.bare, born_ns, died_ns, record.asked_ns)
     for name, limit_s, seconds in (
+        ("recovery", UP_MOST_S, times.recovery),
         ("up", UP_MOST_S, times.up),
         ("before_kill", UP_MOST_S, times.before),
         ("restart", RESTART_S, times.restart),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.sessions import config_in
 MORE_THAN_ANY_DISK_MB = 1e7
 
 
-def a_session(folder: Path, trades: int = 0, **more: object) -> Config:
+def a_session(folder: Path, trades: int = 0, **more: Any) -> Config:
     config = config_in(folder, **{"session.name": "s", **more})
     with Database.open(folder / "s") as database:
         database.put_state("session", {"trader": {"trades": [{}] * trades}}, 1)
@@ -33,7 +34,7 @@ def test_a_sound_session_starts_without_a_word(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_no_start(tmp_path: Path) -> None:
-    config = a_session(tmp_path, **{"storage.min_free_mb": MORE_THAN_ANY_DISK_MB})
+    config = a_session(tmp_path, 0, **{"storage.min_free_mb": MORE_THAN_ANY_DISK_MB})
     with pytest.raises(BadInput, match=r"disk: .* MB free .* make room"):
         before_live(config, lambda text: None)
 

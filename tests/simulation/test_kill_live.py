@@ -26,8 +26,9 @@ def test_six_kills_cost_no_fill_no_order_and_no_protection(tmp_path: Path) -> No
 
 def test_a_bare_stretch_is_split_by_the_kill_in_it() -> None:
     bare = [Bare("A", 1 * S, 2 * S), Bare("A", 10 * S, 17 * S), Bare("A", 25 * S, 28 * S)]
-    times = by_cause(bare, born_ns=[0, 13 * S, 26 * S], died_ns=[12 * S, 24 * S])
+    times = by_cause(bare, [0, 13 * S, 26 * S], [12 * S, 24 * S], asked_ns=[1, 15 * S])
     assert (times.up, times.before, times.restart) == ((1.0,), (2.0,), (2.0, 4.0))
+    assert times.recovery == (2.0,)
 
 
 def test_the_record_knows_when_a_position_had_no_stop() -> None:
