@@ -155,9 +155,12 @@ def read_wire(path: Path, deposit_e8: int) -> Record:
 
 @dataclass(frozen=True)
 class Unprotected:
-    """Seconds a position was bare at the exchange. `up`: no kill in between; `before`: from the fill to the
-    kill, as far as the process talked to the venue; `restart`: from the birth of the process that ended it; `recovery`: from the first exchange of
-    that process with the venue, which leaves out what loading a program takes on a busy machine."""
+    """Seconds a position was bare at the exchange.
+
+    `up`: no kill in between. `before`: from the fill to the kill, as far as the process talked to the
+    venue. `restart`: from the birth of the process that ended it. `recovery`: from the first exchange
+    of that process with the venue, without what loading a program takes on a busy machine.
+    """
 
     up: tuple[float, ...]
     restart: tuple[float, ...]

@@ -25,7 +25,7 @@ from tests.rehearsing import ask
 
 pytest.importorskip("ccxt")
 
-LIVES_S = 14.0
+LIVES_S = 12.0
 
 
 @pytest.fixture(autouse=True)

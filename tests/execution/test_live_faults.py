@@ -269,6 +269,8 @@ def test_a_triggered_stop_closes_the_trade_with_the_order_it_became() -> None:
         assert stop.state is OrderState.FILLED
         assert any(isinstance(n, OrderTold) and n.child_id for n in account.heard)
         await account.sender.idle()
+        for paid in await account.broker.payments(0):  # twenty minutes of market may hold a settlement
+            account.hear(paid)
         await money_is_the_exchanges(account, running)
 
     scenario(play)
