@@ -27,9 +27,8 @@ def a_session(folder: Path, trades: int = 0, **more: Any) -> Config:
 
 def test_a_sound_session_starts_without_a_word(tmp_path: Path) -> None:
     told: list[str] = []
-    before_live(
-        a_session(tmp_path, **{"storage.min_free_mb": 1.0, "storage.live_tapes_mb": 1.0}), told.append
-    )
+    little: dict[str, Any] = {"storage.min_free_mb": 1.0, "storage.live_tapes_mb": 1.0}
+    before_live(a_session(tmp_path, 0, **little), told.append)
     assert told == []
 
 
