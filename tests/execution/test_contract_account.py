@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.app.live_checks import check_account, stop_self_test
+from bot.app.live_checks import check_account, self_test_order, stop_self_test
 from bot.core.enums import OrderRole, Side, TriggerBy
 from bot.core.errors import BadInput
 from bot.execution.live_orders import Known
@@ -88,8 +88,10 @@ def test_a_clock_that_is_off_is_measured_and_the_exit_sent_again(venue: str, ms:
 @every_venue
 def test_the_stop_self_test_passes(venue: str) -> None:
     async def play(bench: Bench, desk: Desk) -> None:
-        words = await stop_self_test(desk.broker, bench.instruments[0], 0, TriggerBy.MARK, desk.clock)
-        assert words == ""
+        order = await self_test_order(
+            desk.broker, bench.instruments[0], 0, TriggerBy.MARK, desk.clock.now_ns()
+        )
+        assert await stop_self_test(desk.broker, order) == ""
         assert (await desk.broker.account()).orders == ()
 
     at(venue, play)
