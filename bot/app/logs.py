@@ -20,8 +20,8 @@ from typing import Any
 
 from bot.app.config import LoggingConfig
 from bot.core.errors import LopsideError
+from bot.operate.logbook import FILE_NAME
 
-FILE_NAME = "lopside.log"
 BLACK = "[redacted]"
 SHORTEST_SECRET = 6
 """Shorter values are too common to be looked for inside other text."""

@@ -77,6 +77,8 @@ class StatusMaker:
             counts=self._counts(),
             disabled=dict(engine.counts.disabled),
             accepting=engine.accepting and not (trading is not None and trading.risk.halted),
+            modes=engine.modes,
+            armed_until_ns=engine.armed_until_ns,
         )
 
     def _first(self, coin: str, equity: int) -> int:

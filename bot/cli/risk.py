@@ -73,7 +73,7 @@ def reset(
 def _show(out: Console, made: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from bot.cli.live_view import clock
+    from bot.operate.words import clock, figure_of
 
     out.print(f"[bold]Session {made['session']}[/], as of {clock(made['at_ns'])}")
     broken = [row for row in made["limits"] if row["broken"]]
@@ -81,7 +81,7 @@ def _show(out: Console, made: dict[str, Any]) -> None:
         since = f" since {clock(row['since_ns'])}" if row["since_ns"] else ""
         out.print(
             f"[red]broken[/] {row['name']} {row['subject']}{since}:"
-            f" {_figure(row['value'], row['unit'])}, limit {_figure(row['limit'], row['unit'])};"
+            f" {figure_of(row['value'], row['unit'])}, limit {figure_of(row['limit'], row['unit'])};"
             f" blocks {row['blocks']}; resets {row['resets']}"
         )
     if not broken:
@@ -94,9 +94,9 @@ def _show(out: Console, made: dict[str, Any]) -> None:
         table.add_row(
             row["name"],
             row["subject"] or "all",
-            _figure(row["value"], row["unit"]),
+            figure_of(row["value"], row["unit"]),
             row["sense"],
-            _figure(row["limit"], row["unit"]),
+            figure_of(row["limit"], row["unit"]),
             row["blocks"].split(",")[0].split(";")[0],
             row["resets"].split(",")[0],
             style="red" if row["broken"] else None,
@@ -105,10 +105,3 @@ def _show(out: Console, made: dict[str, Any]) -> None:
     for event in made["events"]:
         out.print(f"{clock(event['now_ns'])} {event['what']} {event['detail']}", style="dim")
 
-
-def _figure(value: float | None, unit: str) -> str:
-    if value is None:
-        return "unknown"
-    if unit == "share":
-        return f"{value:.2%}"
-    return f"{value:,.2f} {unit}" if unit in ("coin", "s", "bps") else f"{value:g}"

@@ -18,6 +18,8 @@ from bot.operate.words import amount
 
 UNPROTECTED_ALARM_NS = 3 * NS_PER_S
 """The most that a position may be without a proven stop (architecture: Protector)."""
+WALL_GENUINE = 0.5
+"""How much a wall must be believed to be told."""
 
 _NOTES = {
     AlertKind.BREAKER: {
@@ -26,6 +28,7 @@ _NOTES = {
     AlertKind.COMMAND: {
         "limit_over": "a limit is over: it does not stop entries any more",
         "limit_reset": "a limit was reset",
+        "lease_over": "the time that entries were armed for is over: no new entries",
     },
     AlertKind.PROTECTION: {
         "book_lost": "an open trade has no usable book; it is closed once there is one",
@@ -50,9 +53,12 @@ class Alerting:
     """`post` takes every alert; prices and quantities are said in the venue's decimals."""
 
     def __init__(self, instruments: Sequence[Instrument], post: Callable[[Alert], None]) -> None:
-        self._instruments = {i.symbol: i for i in instruments}
+        self._instruments = tuple(instruments)
+        self._by_key = {i.key: i for i in instruments}
         self._post = post
         self._stages: dict[str, str] = {}
+        self._walls: set[tuple[str, int]] = set()  # that were told and stand
+        self._walls_since_ns = 0
 
     def trade(self, row: Mapping[str, Any]) -> None:
         """A trade's latest row: entry, exit, and a position that was long without a stop."""
@@ -92,6 +98,33 @@ class Alerting:
             self._say(
                 AlertKind.COMMAND, now_ns, f"{asked} by {detail['by']}: {done}\n{detail.get('answer', '')}"
             )
+
+    def wall(self, row: Mapping[str, Any]) -> None:
+        """The latest row of a wall: that it came, and what became of it. What stood before us is no news."""
+        self._walls_since_ns = self._walls_since_ns or row["seen_ns"]
+        known, key = row.get("end") is None, (row["market"], row["id"])
+        if not known and key in self._walls:
+            self._walls.discard(key)
+            self._say_wall(row, self._wall_ended(row))
+        elif known and key not in self._walls and self._worth_telling(row):
+            self._walls.add(key)
+            self._say_wall(row, f"{row['distance_bps']:.1f} bp away, genuine {100 * row['genuineness']:.0f}%")
+
+    def _worth_telling(self, row: Mapping[str, Any]) -> bool:
+        return row["born_ns"] > self._walls_since_ns and row["genuineness"] >= WALL_GENUINE
+
+    def _wall_ended(self, row: Mapping[str, Any]) -> str:
+        lived_s = (row["seen_ns"] - row["born_ns"]) / NS_PER_S
+        traded = 100.0 * row["executed_lots"] / max(row["peak_lots"], 1e-9)
+        return f"{row['end']} after {lived_s:.0f} s, {traded:.0f}% traded"
+
+    def _say_wall(self, row: Mapping[str, Any], words: str) -> None:
+        instrument = self._by_key[row["market"]]
+        side = "bid" if row["side"] > 0 else "ask"
+        size, price = f"{row['peak_lots'] * float(instrument.lot):.6g}", instrument.price(row["near_ticks"])
+        text = f"{row['market']}: {side} wall of {size} at {price:f}\n{words}"
+        key = f"wall {row['market']} {row['id']}"
+        self._say(AlertKind.WALL, row["seen_ns"], text, instrument.symbol, key)
 
     def transition(
         self, now_ns: int, machine: str, subject: str, old: str, new: str, detail: Mapping[str, Any]
@@ -140,13 +173,13 @@ class Alerting:
             self._say(AlertKind.PROTECTION, now_ns, text, row["symbol"])
 
     def _price(self, row: Mapping[str, Any], name: str) -> str:
-        tick = self._instruments[row["symbol"]].tick
+        tick = self._instruments[row["market"]].tick
         ticks = row[name] or 0
         exact = Decimal(ticks) * tick if isinstance(ticks, int) else Decimal(repr(float(ticks))) * tick
         return f"{exact.quantize(tick):f}" if ticks else "unknown"
 
     def _quantity(self, row: Mapping[str, Any], name: str) -> str:
-        return f"{row[name] * self._instruments[row['symbol']].lot:f}"
+        return f"{row[name] * self._instruments[row['market']].lot:f}"
 
 
 def _side(row: Mapping[str, Any]) -> str:

@@ -119,6 +119,8 @@ class Status:
     counts: Mapping[str, int]  # rows, ticks, intents, refusals, orders, fills, round_trips ...
     disabled: Mapping[str, str]  # strategy → the error that stopped it
     accepting: bool
+    modes: tuple[Mode, ...] = tuple(Mode)  # in which entries are allowed
+    armed_until_ns: int = 0  # when entries stop by themselves; 0: they do not
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types: decimals as strings, nan as null."""

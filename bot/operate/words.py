@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isfinite
 
 
 def amount(value_e8: int, *, sign: bool = False) -> str:
@@ -17,3 +18,12 @@ def clock(now_ns: int) -> str:
     if not now_ns:
         return "no data yet"
     return datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def figure_of(value: float | None, unit: str) -> str:
+    """A figure of a limit, by its unit (`bot.risk.breakers.Unit`)."""
+    if value is None or not isfinite(value):
+        return "unknown"
+    if unit == "share":
+        return f"{value:.2%}"
+    return f"{value:,.2f} {unit}" if unit in ("coin", "s", "bps") else f"{value:g}"
