@@ -104,4 +104,3 @@ def _show(out: Console, made: dict[str, Any]) -> None:
     out.print(table)
     for event in made["events"]:
         out.print(f"{clock(event['now_ns'])} {event['what']} {event['detail']}", style="dim")
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,11 @@ from bot.core.clock import SystemClock
 from bot.core.commands import Answer, Command, Verb
 from bot.operate.operator import Operator
 from bot.operate.outbox import Outbox
-from bot.telegram import service as module
+from bot.risk.breakers import Per
+from bot.risk.look import LimitStatus
+from bot.store.database import Database
+from bot.store.journal import StoreJournal
+from bot.telegram import courier
 from bot.telegram.commands import COMMANDS, Desk
 from bot.telegram.gate import Gate, roles_of
 from bot.telegram.service import Settings, TelegramService
@@ -36,9 +41,11 @@ class Scene:
         self.warnings: list[tuple[str, Mapping[str, Any]]] = []
         self.outbox = Outbox()
         clock = SystemClock()
-        operator = Operator(lambda: STATUS, self.obey, lambda *row: self.audit.append(row), clock)
+        operator = Operator(
+            lambda: STATUS, self.obey, lambda *row: self.audit.append(row), clock, limits=lambda: LIMITS
+        )
         self.gate = Gate(roles_of([OWNER], [OPERATOR], [VIEWER]))
-        desk = Desk(operator, self.outbox, folder, clock)
+        desk = Desk(operator, self.outbox, folder, clock, clean=lambda text: text.replace(SECRET, "[out]"))
         settings = Settings(TOKEN, api.base_url)
         self.service = TelegramService(settings, self.gate, desk, clock, self.warn)
         desk.figures = self.service.figures
@@ -72,8 +79,8 @@ async def running(folder: Path) -> AsyncIterator[Scene]:
 
 def play(folder: Path, story: Play, *, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Run a story against a running service; messages are not paced."""
-    monkeypatch.setattr(module, "PACE_S", 0.0)
-    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(courier, "PACE_S", 0.0)
+    monkeypatch.setattr(courier, "LOOK_S", 0.01)
 
     async def scene() -> Scene:
         async with running(folder) as made:
@@ -87,7 +94,37 @@ def play(folder: Path, story: Play, *, monkeypatch: pytest.MonkeyPatch) -> Scene
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("sessions") / "paper"
     fill(made)
+    with Database.open(made) as database:
+        journal = StoreJournal(database, 1)
+        for k in range(3):
+            journal.outcome({**OUTCOME, "id": str(k), "path": {"10": 1.0 + k, "60": 2.0 * k}})
+        journal.commit()
+    line = {"time": "2026-01-01T00:00:00.000+00:00", "level": "info", "event": "started", "note": SECRET}
+    (made / "lopside.log").write_text(json.dumps(line) + "\n{ torn")
     return made
+
+
+SECRET = "a secret that came from a file"
+OUTCOME = {
+    "what": "entered",
+    "symbol": "BTCUSDT",
+    "market": 0,
+    "strategy": "wall_fade",
+    "mode": "scalp",
+    "side": 1,
+    "reason": "",
+    "from_ns": 1,
+    "mid": 5.0,
+    "horizon_s": 60,
+    "best_bps": 3.0,
+    "worst_bps": -1.0,
+    "first": "target",
+}
+NOT_BROKEN = {"sense": "<=", "blocks": "entries", "resets": "next day", "broken": False, "since_ns": 0}
+LIMITS = (
+    LimitStatus("daily_loss", Per.COIN, "USDT", 0.001, 0.03, unit="share", **NOT_BROKEN),
+    LimitStatus("spread", Per.MARKET, "demo:BTCUSDT", 1.2, 3.0, unit="count", **NOT_BROKEN),
+)
 
 
 LOOKS = {
@@ -101,6 +138,13 @@ LOOKS = {
     "/walls": "59990.0",
     "/trust": "trusted",
     "/book": "No picture",
+    "/zones": "support",
+    "/risk": "no limit is broken",
+    "/limits": "daily_loss USDT",
+    "/limits BTCUSDT": "spread BTCUSDT",
+    "/edge": "wall_fade scalp",
+    "/logs 5": "started",
+    "/mode": "scalp",
     "/why": "spread_wide",
     "/performance": "Report of paper",
     "/report": "Report of paper",
@@ -119,12 +163,13 @@ def test_every_command_that_looks_answers(folder: Path, monkeypatch: pytest.Monk
             await scene.api.until(lambda: len(scene.api.said) > 0)
             (said,) = scene.api.said
             assert words in said.text, (asked, said.text)
+            assert SECRET not in said.text
             assert said.html
 
     scene = play(folder, story, monkeypatch=monkeypatch)
     named = {asked.split()[0].lstrip("/") for asked in LOOKS}
     acting = {"mute", "unmute", "pause", "resume", "cancel", "close", "flatten", "panic", "confirm"}
-    acting |= {"reset", "adopt", "ignore"}
+    acting |= {"reset", "adopt", "ignore", "arm", "disarm", "restart"}
     assert named | acting | {"csv", "backup"} == {command.name for command in COMMANDS}
     assert scene.done == []
 
@@ -289,7 +334,7 @@ def test_a_server_that_is_down_at_the_start_is_waited_for(
             await asyncio.gather(task, return_exceptions=True)
             return made
 
-    monkeypatch.setattr(module, "PACE_S", 0.0)
+    monkeypatch.setattr(courier, "PACE_S", 0.0)
     assert asyncio.run(scene()).warnings[0][0] == "telegram_unreachable"
 
 
