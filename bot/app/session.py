@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bot.app.channels import access_to
 from bot.app.config import Config
 from bot.app.faces import Faces
 from bot.app.header import session_header
@@ -226,7 +227,7 @@ class _Running:
                 options.record, tapes, options.config.storage, self.clock.now_ns()
             )
         self.faces = Faces(
-            options.config.telegram if self._real_time else None,
+            access_to(options.config.telegram, options.config.notify) if self._real_time else None,
             self.database.path.parent,
             self.source.instruments,
             self.clock,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.cli.operate import Yes, listens, tell_the_bot
 from bot.cli.options import AsJson, ConfigFile, Session, load_config
 from bot.cli.output import console, print_json, say
 from bot.cli.reporting import session_database
@@ -55,10 +56,14 @@ def reset(
         ),
     ],
     session: Session = None,
+    yes: Yes = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """End a broken limit of a session that does not run; after a drawdown the peak counts anew from now."""
+    """End a broken limit; after a drawdown the peak counts anew from now. A running session wants a code."""
+    if listens(config, session):
+        tell_the_bot("reset", name, config, session, as_json, yes)
+        return
     from bot.app.risk_reset import reset_kept
     from bot.core.clock import SystemClock
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from apprise import Apprise, NotifyBase, NotifyType
 
-from bot.core.alerts import KINDS, AlertKind, Delivery, Urgency
+from bot.core.alerts import Urgency
 from bot.core.clock import Clock
 from bot.core.errors import BadConfig
 from bot.operate.outbox import Outbox, Post
@@ -30,11 +30,6 @@ _TYPES = {
 """What receivers colour or sort by."""
 
 Warn = Callable[[str, Mapping[str, Any]], None]
-
-
-def deliveries_from(least: Urgency) -> dict[AlertKind, Delivery]:
-    """Overrides of an outbox that lets through what is at least so urgent; kinds that are off stay off."""
-    return {kind: Delivery.OFF for kind, known in KINDS.items() if known.urgency < least}
 
 
 class Target:

@@ -18,6 +18,11 @@ FIRST_RETRY_NS = 2 * NS_PER_S
 LONGEST_RETRY_NS = 300 * NS_PER_S
 
 
+def deliveries_from(least: Urgency) -> dict[AlertKind, Delivery]:
+    """Overrides of an outbox that lets through what is at least so urgent; kinds that are off stay off."""
+    return {kind: Delivery.OFF for kind, known in KINDS.items() if known.urgency < least}
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """One alert on its way to a person."""

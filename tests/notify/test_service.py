@@ -17,8 +17,8 @@ from aiosmtpd.controller import Controller
 from bot.core.alerts import KINDS, Alert, AlertKind, Delivery, Urgency
 from bot.core.clock import SystemClock
 from bot.core.errors import BadConfig
-from bot.notify.service import NotifyService, deliveries_from
-from bot.operate.outbox import Outbox
+from bot.notify.service import NotifyService
+from bot.operate.outbox import Outbox, deliveries_from
 from tests.rehearsal.local_server import eventually
 
 PASSWORD = "hunter-two"
@@ -58,7 +58,7 @@ class Postbox:
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         letter = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(letter, EmailMessage)
         self.letters.append(letter)

@@ -120,7 +120,13 @@ OUTCOME = {
     "worst_bps": -1.0,
     "first": "target",
 }
-NOT_BROKEN = {"sense": "<=", "blocks": "entries", "resets": "next day", "broken": False, "since_ns": 0}
+NOT_BROKEN: dict[str, Any] = {
+    "sense": "<=",
+    "blocks": "entries",
+    "resets": "next day",
+    "broken": False,
+    "since_ns": 0,
+}
 LIMITS = (
     LimitStatus("daily_loss", Per.COIN, "USDT", 0.001, 0.03, unit="share", **NOT_BROKEN),
     LimitStatus("spread", Per.MARKET, "demo:BTCUSDT", 1.2, 3.0, unit="count", **NOT_BROKEN),
