@@ -19,7 +19,7 @@ from bot.app.channels import Megaphone, access_to
 from bot.app.config import Config
 from bot.core.alerts import Alert
 from bot.core.clock import Clock
-from bot.core.errors import BadConfig, LopsideError
+from bot.core.errors import BadConfig, BadInput, LopsideError
 from bot.core.units import NS_PER_S
 from bot.operate.control import ControlClient
 from bot.operate.quiet import Look, Quiet
@@ -62,6 +62,10 @@ class Watchdog:
         every_s: float,
         quiet_s: float,
     ) -> None:
+        if not 0.0 < 2.0 * every_s <= quiet_s:
+            raise BadInput(
+                f"watchdog: expected --quiet at least twice --every, was {quiet_s:g}s and {every_s:g}s"
+            )
         access = access_to(config.telegram, config.notify)
         if not access.speaks:
             raise BadConfig(

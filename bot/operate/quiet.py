@@ -37,18 +37,24 @@ class Look:
 
 @dataclass(slots=True)
 class Quiet:
-    """`look` gives the alert when something changed, and reminders while it stays bad."""
+    """`look` gives the alert when something changed, and reminders while it stays bad.
+
+    Looks are to come several times within `quiet_ns`.
+    """
 
     session: str
     quiet_ns: int
     state: Seen = Seen.WELL
     _well_ns: int = 0  # when it was last seen well
     _told_ns: int = 0
+    _looked_ns: int = 0
     _rows: int = -1
     _trades: int = 0
 
     def look(self, seen: Look) -> Alert | None:
-        self._well_ns = self._well_ns or seen.now_ns
+        if seen.now_ns - self._looked_ns > self.quiet_ns:
+            self._well_ns = seen.now_ns  # the watcher itself was away: it knows nothing of the time between
+        self._looked_ns = seen.now_ns
         before, self.state = self.state, self._judge(seen)
         if seen.answered:
             self._rows, self._trades = seen.rows, seen.trades

@@ -165,3 +165,53 @@ def test_the_day_is_told_once_after_its_midnight() -> None:
     later = daily.look(midnight + NS_PER_DAY, equity)
     assert later is not None
     assert "0 round trips" in later.text
+
+
+WALL: dict[str, Any] = {
+    "market": LINEAR.key,
+    "id": 7,
+    "side": 1,
+    "near_ticks": 99_950,
+    "born_ns": T0 + 5,
+    "seen_ns": T0 + 10,
+    "peak_lots": 4_000.0,
+    "executed_lots": 1_000.0,
+    "genuineness": 0.8,
+    "distance_bps": 5.0,
+}
+
+
+def test_a_wall_is_told_when_it_comes_and_with_what_became_of_it() -> None:
+    heard = Heard()
+    heard.alerting.wall({**WALL, "id": 1, "born_ns": T0 - 5, "seen_ns": T0})
+    assert heard.alerts == [], "what stood before the start is no news"
+    heard.alerting.wall(WALL)
+    heard.alerting.wall({**WALL, "seen_ns": T0 + 11})
+    heard.alerting.wall({**WALL, "seen_ns": T0 + 60_000_000_005, "end": "pulled"})
+    heard.alerting.wall({**WALL, "seen_ns": T0 + 60_000_000_005, "end": "pulled"})
+    came, ended = heard.alerts
+    price = LINEAR.price(99_950)
+    assert (
+        came.text
+        == f"{LINEAR.key}: bid wall of {4_000 * float(LINEAR.lot):.6g} at {price:f}\n5.0 bp away, genuine 80%"
+    )
+    assert ended.text.split("\n")[1] == "pulled after 60 s, 25% traded"
+    assert {a.kind for a in heard.alerts} == {AlertKind.WALL}
+    assert came.key == ended.key
+    assert came.symbol == LINEAR.symbol
+
+
+def test_a_wall_that_is_hardly_believed_is_not_told_and_neither_is_its_end() -> None:
+    heard = Heard()
+    heard.alerting.wall({**WALL, "id": 1, "born_ns": T0 - 5, "seen_ns": T0})
+    heard.alerting.wall({**WALL, "genuineness": 0.2})
+    heard.alerting.wall({**WALL, "genuineness": 0.2, "end": "eaten"})
+    assert heard.alerts == []
+
+
+def test_prices_are_those_of_the_market_traded_though_another_venue_has_the_symbol() -> None:
+    elsewhere = replace(LINEAR, venue="elsewhere", tick=LINEAR.tick * 100)
+    alerts: list[Alert] = []
+    alerting = Alerting((LINEAR, elsewhere), alerts.append)
+    alerting.trade(OPEN)
+    assert f"{LINEAR.price(99_900):f}" in alerts[0].text
