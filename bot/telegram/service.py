@@ -17,19 +17,21 @@ from pathlib import Path
 from typing import Any
 
 from telegram import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Update
-from telegram.error import Conflict, InvalidToken, TelegramError
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, TypeHandler
 
 from bot.core.clock import Clock
+from bot.core.units import NS_PER_S
 from bot.operate.authority import Actor
 from bot.operate.confirming import Proposal
 from bot.telegram.commands import Desk, Reply, answered, obey
-from bot.telegram.courier import LOOK_S, Courier, Warn, said
+from bot.telegram.courier import LOOK_S, Courier, Warn, said, wait_ns
 from bot.telegram.gate import Gate
 from bot.telegram.message import Message
 
 LONGEST_PAUSE_S = 60.0
 POLL_S = 25
+LONGEST_FLOOD_S = 30.0
 GOODBYE_S = 5.0
 DO, LEAVE = "do:", "leave"
 
@@ -48,6 +50,8 @@ class TelegramService:
     def __init__(self, settings: Settings, gate: Gate, desk: Desk, clock: Clock, warn: Warn) -> None:
         # the library's transport writes whole URLs, token included, into its log
         logging.getLogger("httpx").setLevel(logging.WARNING)
+        # a gateway that is down answers no JSON: a traceback each poll, of what is counted and told here
+        logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
         self._settings = settings
         self._gate = gate
         self._desk = desk
@@ -164,6 +168,17 @@ class TelegramService:
             await self._answer(context, chat, Message("Left alone"))
 
     async def _answer(self, context: ContextTypes.DEFAULT_TYPE, chat: int, reply: Reply) -> None:
+        """A short flood wait is waited for once: who asked is waiting too."""
+        try:
+            await self._reply(context, chat, reply)
+        except RetryAfter as error:
+            wait_s = wait_ns(error) / NS_PER_S
+            if wait_s > LONGEST_FLOOD_S:
+                raise
+            await asyncio.sleep(wait_s)
+            await self._reply(context, chat, reply)
+
+    async def _reply(self, context: ContextTypes.DEFAULT_TYPE, chat: int, reply: Reply) -> None:
         if isinstance(reply, Path):
             with reply.open("rb") as file:
                 await context.bot.send_document(chat, file, filename=reply.name)
