@@ -60,6 +60,7 @@ class Faces:
         self._seen: deque[int] = deque(maxlen=0)
         self._alerting = Alerting(instruments, self._post)
         self._daily = DailyReport()
+        self.on_trade: Callable[[Mapping[str, Any]], None] | None = None  # hears of trades first
         self.lag = LoopLag()
         self._earlier: list[int] = []
 
@@ -75,6 +76,8 @@ class Faces:
             self._others.post(alert)
 
     def trade(self, row: Mapping[str, Any]) -> None:
+        if self.on_trade is not None:
+            self.on_trade(row)
         self._alerting.trade(row)
         self._daily.trade(row)
 

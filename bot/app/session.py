@@ -235,6 +235,7 @@ class _Running:
         )
         self.faces.restore(self.database.state("faces"))
         self.pictures = Pictures(self.source.instruments)
+        self.faces.on_trade = self.pictures.trade
         self.journal = StoreJournal(self.database, self.run_id, self.faces)
         self.wired = wire(
             options.config,
@@ -248,6 +249,8 @@ class _Running:
         )
         if self.wired.trading is not None:
             self._continue(self.wired.trading)
+            for trade in self.wired.trading.trader.trades:
+                self.pictures.trade(trade.row())
         self.status = (
             None
             if options.on_status is None

@@ -18,7 +18,7 @@ from bot.operate.words import amount
 
 UNPROTECTED_ALARM_NS = 3 * NS_PER_S
 """The most that a position may be without a proven stop (architecture: Protector)."""
-WALL_GENUINE = 0.5
+WALL_GENUINE = 0.7
 """How much a wall must be believed to be told."""
 
 _NOTES = {
