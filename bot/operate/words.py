@@ -7,9 +7,9 @@ from math import isfinite
 
 
 def amount(value_e8: int, *, sign: bool = False) -> str:
-    """Money for people: two digits above 1, more below."""
+    """Money for people: two digits above 1, four from a hundredth on, more below."""
     value = value_e8 / 1e8
-    digits = 2 if abs(value) >= 1 or value_e8 == 0 else 6
+    digits = 2 if abs(value) >= 1 or value_e8 == 0 else 4 if abs(value) >= 0.01 else 6
     return f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
 
 

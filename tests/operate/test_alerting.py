@@ -118,7 +118,11 @@ def test_refusals_of_one_kind_share_a_key() -> None:
 @pytest.mark.parametrize(
     ("what", "detail", "kind"),
     [
-        ("limit_broken", {"name": "drawdown", "subject": "USDT", "value": 0.061}, AlertKind.BREAKER),
+        (
+            "limit_broken",
+            {"name": "drawdown", "subject": "USDT", "value": 0.061, "limit": 0.06},
+            AlertKind.BREAKER,
+        ),
         ("strategy_disabled", {"strategy": "mine", "error": "ValueError: bad"}, AlertKind.STRATEGY),
         ("position_gone", {"trade": "ab", "lots": 3}, AlertKind.PROTECTION),
         ("stray_report", {"kind": "FILL", "client_id": "z", "market": 0}, AlertKind.PROTECTION),
@@ -146,7 +150,7 @@ def test_a_book_that_changes_its_trust_is_told_with_the_reason() -> None:
     heard = Heard()
     heard.alerting.transition(T0, "trust", "demo:BTCUSDT", "trusted", "suspect", {"why": "stale"})
     (alert,) = heard.alerts
-    assert alert.text == "demo:BTCUSDT: trust trusted → suspect\nwhy stale"
+    assert alert.text == "demo:BTCUSDT: book trusted → suspect\nwhy stale"
 
 
 def test_the_day_is_told_once_after_its_midnight() -> None:
@@ -195,7 +199,7 @@ def test_a_wall_is_told_when_it_comes_and_with_what_became_of_it() -> None:
         came.text
         == f"{LINEAR.key}: bid wall of {4_000 * float(LINEAR.lot):.6g} at {price:f}\n5.0 bp away, genuine 80%"
     )
-    assert ended.text.split("\n")[1] == "pulled after 60 s, 25% traded"
+    assert ended.text.split("\n")[1] == "pulled after 60 s, 25% of its peak traded"
     assert {a.kind for a in heard.alerts} == {AlertKind.WALL}
     assert came.key == ended.key
     assert came.symbol == LINEAR.symbol
