@@ -170,7 +170,7 @@ class Alerting:
         instrument = self._instruments[market] if isinstance(market, int) else None
         shown = dict(detail) if instrument is None else {"market": market, **detail}
         return ", ".join(
-            f"{name.replace('_', ' ')} {_figure(name, value, instrument)}"
+            f"{_name(name, instrument)} {_figure(name, value, instrument)}"
             for name, value in shown.items()
             if not name.endswith("_ns")
         )
@@ -225,6 +225,10 @@ def _side(row: Mapping[str, Any]) -> str:
 
 def _money(value_e8: int, coin: str, *, sign: bool = False) -> str:
     return f"{amount(value_e8, sign=sign)} {coin}"
+
+
+def _name(name: str, instrument: Instrument | None) -> str:
+    return "quantity" if name == "lots" and instrument is not None else name.replace("_", " ")
 
 
 def _figure(name: str, value: Any, instrument: Instrument | None) -> str:

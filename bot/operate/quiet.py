@@ -85,7 +85,7 @@ class Quiet:
         if self.state is Seen.WELL:
             kind = AlertKind.SESSION if before is Seen.ENDED else AlertKind.QUIET
             return Alert(kind, now_ns, f"{self.session} is well again", key=f"quiet {self.session}")
-        open_trades = f"{self._trades} trades were open when it last answered" if self._trades else ""
+        open_trades = f"open trades when it last answered: {self._trades}" if self._trades else ""
         advice = "look at the machine and at the exchange; on an account stops rest there"
         text = f"{self.session} {self.state} for {quiet_s:.0f} s"
         lines = [line for line in (text, open_trades, advice) if line]

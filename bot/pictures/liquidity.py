@@ -91,9 +91,9 @@ def _range(scene: Scene) -> tuple[float, float]:
 
 def whole_bins(low: float, high: float) -> tuple[float, float, int]:
     """The range widened to whole bins, each of the same number of ticks, and how many bins."""
-    first, last = floor(low), ceil(high)
-    step = max(1, ceil((last - first) / BINS))
-    bins = max(1, ceil((last - first) / step))
+    first, ticks = floor(low), ceil(high) - floor(low) + 1
+    step = ceil(ticks / BINS)
+    bins = ceil(ticks / step)
     return first - 0.5, first - 0.5 + bins * step, bins
 
 
@@ -102,7 +102,8 @@ def heat(columns: Sequence[Column], low: float, high: float, bins: int = BINS) -
     grid = np.zeros((bins, len(columns)))
     for k, one in enumerate(columns):
         if len(one.levels):
-            places = ((one.levels[:, 0] - low) / (high - low) * bins).astype(np.int64)
+            ticks = one.levels[:, 0].astype(np.float64)
+            places = np.floor((ticks - low) * (bins / (high - low))).astype(np.int64)
             inside = (places >= 0) & (places < bins)
             np.add.at(grid[:, k], places[inside], np.abs(one.levels[inside, 1]))
     return grid

@@ -39,7 +39,7 @@ def test_a_bot_that_dies_is_told_after_the_silence_and_again_when_it_is_back() -
     ]
     quiet = Quiet("paper", QUIET_S * NS_PER_S)
     (alert,) = [a for a in map(quiet.look, looks[:8]) if a is not None]
-    assert "2 trades were open" in alert.text
+    assert "answered: 2" in alert.text
 
 
 def test_a_bot_that_answers_while_its_market_stands_still_is_told() -> None:
