@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bot.core.commands import LONGEST_LEASE_H, SUBJECTS, About, Command, Verb
-from bot.core.enums import Entry, Mode, OrderRole, Stage
+from bot.core.enums import Entry, Mode, OrderRole, Stage, Trust
 from bot.core.errors import BadTape
 from bot.core.messages import Intent, MarketView
 from bot.core.units import NS_PER_S
@@ -17,7 +17,7 @@ from bot.engine.obeying import misdirected
 from bot.market.events import MAX_TICK, Kind
 from bot.risk.breakers import BREAKERS, Resets
 from bot.risk.trades import ExitReason
-from tests.engine.world import Scripted, World, a_long, opened
+from tests.engine.world import Scripted, Stream, World, a_long, opened
 from tests.trading import LINEAR, OTHER, T0
 
 
@@ -115,6 +115,19 @@ def test_close_leaves_other_symbols_and_entries_alone() -> None:
     assert world.journal.of("trade")[-1]["reason"] == ExitReason.OPERATOR
     assert world.venue.position_lots(0) == 0
     assert world.engine.accepting
+
+
+def test_flatten_sends_its_exit_while_market_data_is_down() -> None:
+    world = open_world()
+    gap = Stream().gap(40.2).rows()
+    gap["seq"] += 100_000
+    world.engine.feed(gap)
+    assert world.engine.trust(0)[0] is Trust.QUARANTINED
+    assert world.orders("exit") == []
+    assert world.tell(Verb.FLATTEN).done
+    (leaving,) = world.orders("exit")
+    assert leaving.reduce_only
+    assert not world.engine.accepting
 
 
 @pytest.mark.parametrize(
