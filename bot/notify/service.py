@@ -128,4 +128,5 @@ def words_of(post: Post, session: str) -> tuple[str, str]:
     title, *lines = post.alert.text.split("\n")
     times = f" (the last of {post.times})" if post.times > 1 else ""
     alarm = "ALARM " if post.urgency is Urgency.ALARM else ""
-    return f"{alarm}{session}: {title}{times}".removeprefix(": "), "\n".join(lines) or title
+    named = title if title.startswith(session) else f"{session}: {title}"
+    return f"{alarm}{named}{times}", "\n".join(lines) or title
