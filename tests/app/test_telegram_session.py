@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from bot.app.secrets import read_secret
 from bot.app.session import SessionResult
 from bot.core.errors import BadConfig
 from tests.sessions import config_in, demo, stored
-from tests.telegram.bot_api import TOKEN, bot_api
+from tests.telegram.bot_api import TOKEN, BotApi, bot_api
 
 pytestmark = pytest.mark.slow
 OWNER = 11
@@ -28,6 +29,10 @@ LOOKS = {
     "/arm 3": "for 3 h",
     "/settings wall on": "wall: on",
 }
+
+
+def told(api: BotApi, words: str) -> bool:
+    return any(words in text.lower() for text in api.texts())
 
 
 def test_a_session_is_operated_from_a_phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +58,7 @@ def test_a_session_is_operated_from_a_phone(tmp_path: Path, monkeypatch: pytest.
                 await api.until(lambda: any("entries are allowed" in t for t in api.texts()), 120.0)
                 for asked, words in LOOKS.items():
                     api.write(OWNER, asked)
-                    await api.until(lambda words=words: any(words in t.lower() for t in api.texts()), 60.0)
+                    await api.until(partial(told, api, words), 60.0)
                 await api.until(lambda: any("risk" in t and "stop" in t for t in api.texts()), 60.0)
                 api.write(OWNER, "/flatten")
                 await api.until(lambda: any("Sure?" in t for t in api.texts()), 60.0)
