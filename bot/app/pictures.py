@@ -79,7 +79,7 @@ def marks_of(trade: Mapping[str, Any] | None, now_ns: int) -> tuple[Mark, ...]:
     marks += [Mark("stop", trade["stop"], from_ns, until_ns)] if trade["stop"] else []
     marks += [
         Mark(f"target {k}", ticks, from_ns, until_ns)
-        for k, ticks in enumerate(trade["targets"], 1)
+        for k, (ticks, _) in enumerate(trade["targets"], 1)
         if k > trade["targets_hit"]
     ]
     return (*marks, Mark("exit", trade["exit_price"], until_ns, until_ns)) if until_ns else tuple(marks)

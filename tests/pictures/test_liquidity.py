@@ -122,7 +122,7 @@ TRADE = {
     "market": 0,
     "entry_price": 100.5,
     "stop": 90,
-    "targets": [110, 120],
+    "targets": [[110, 0.5], [120, 0.5]],
     "targets_hit": 1,
     "filled_ns": 5,
     "closed_ns": 0,
