@@ -19,6 +19,7 @@ FLOORS = {
     "bot.store": 5,
     "bot.operate": 5,
     "bot.telegram": 6,
+    "bot.notify": 6,
     "bot.web": 6,
     "bot.pictures": 6,
     "bot.evaluation": 6,

@@ -238,6 +238,15 @@ class TelegramConfig(Group):
         return {kind: how for kinds, how in zip(chosen, Delivery, strict=True) for kind in kinds}
 
 
+class NotifyConfig(Group):
+    """Alerts beside Telegram. The URLs come from LOPSIDE_NOTIFY_URLS or a file, never from here."""
+
+    urls_file: Path | None = None
+    """File with a URL a line (json://host/path, mailtos://...), readable by you alone; docs/notify.md."""
+    least: Literal["news", "trade", "alarm"] = "trade"
+    """Least urgent alerts that are sent there (docs/telegram.md lists the kinds)."""
+
+
 class LoggingConfig(Group):
     """The log file of a session: JSON lines, rotated, secrets blacked out."""
 
@@ -282,6 +291,7 @@ class Config(BaseSettings):
     risk: RiskConfig = RiskConfig()
     strategies: StrategiesConfig = StrategiesConfig()
     telegram: TelegramConfig = TelegramConfig()
+    notify: NotifyConfig = NotifyConfig()
     logging: LoggingConfig = LoggingConfig()
     storage: StorageConfig = StorageConfig()
 

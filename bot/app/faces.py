@@ -1,4 +1,4 @@
-"""What a session that runs in real time opens beside its loop: the control socket, and Telegram.
+"""What a session that runs in real time opens beside its loop: the control socket, Telegram, other channels.
 
 It also listens to the journal and keeps what waits to be told, so that nothing
 is lost over a restart. A session that runs as fast as possible opens nothing.
@@ -7,7 +7,6 @@ is lost over a restart. A session that runs as fast as possible opens nothing.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bot.app.config import TelegramConfig
+from bot.app.channels import Access, notify_service
 from bot.app.lag import LoopLag
-from bot.app.secrets import read_secret
-from bot.core.alerts import Alert
+from bot.core.alerts import Alert, AlertKind, Delivery
 from bot.core.clock import Clock
 from bot.core.errors import BadConfig
 from bot.core.messages import Denied
@@ -28,58 +26,58 @@ from bot.operate.alerting import Alerting
 from bot.operate.control import control_path, serve_control
 from bot.operate.daily import DailyReport
 from bot.operate.operator import Operator
-from bot.operate.outbox import Outbox, Post
+from bot.operate.outbox import Outbox, Post, deliveries_from
 
 if TYPE_CHECKING:
+    from bot.notify.service import NotifyService
     from bot.telegram.service import TelegramService
 
-TOKEN = "LOPSIDE_TELEGRAM_TOKEN"
 Warn = Callable[[str, Mapping[str, Any]], None]
 Picture = Callable[[str, str], Awaitable[bytes | None]]
 """Draws a symbol with a sentence; None where there is nothing to draw, or nothing to draw with."""
 
 
 class Faces:
-    """A `Listener` of the journal. `telegram` None: nothing is told, no token is looked for."""
+    """A `Listener` of the journal. `access` None: nothing is told."""
 
     def __init__(
         self,
-        telegram: TelegramConfig | None,
+        access: Access | None,
         folder: Path,
         instruments: Sequence[Instrument],
         clock: Clock,
         warn: Warn,
     ) -> None:
-        self._token = "" if telegram is None else read_secret(TOKEN, telegram.token_file)
-        self._config = telegram
+        self._access = access
         self._folder = folder
         self._clock = clock
         self._warn = warn
-        if (
-            self._token
-            and telegram is not None
-            and not (telegram.owners or telegram.operators or telegram.viewers)
-        ):
-            raise BadConfig(
-                "telegram: a token but nobody who may use it; put your numeric user id under telegram.owners"
-            )
-        self.outbox = Outbox({} if telegram is None else telegram.deliveries)
+        self.outbox = Outbox({} if access is None else access.telegram.deliveries)  # Telegram's
+        self._others = Outbox({} if access is None else deliveries_from(access.least))
+        self._notify: NotifyService | None = None
+        if access is not None:
+            self._notify = notify_service(access, self._others, clock, self._safely, folder.name)
         self._seen: deque[int] = deque(maxlen=0)
         self._alerting = Alerting(instruments, self._post)
         self._daily = DailyReport()
+        self.on_trade: Callable[[Mapping[str, Any]], None] | None = None  # hears of trades first
         self.lag = LoopLag()
         self._earlier: list[int] = []
 
     @property
     def speaks(self) -> bool:
         """Whether anybody is told anything."""
-        return bool(self._token)
+        return self._access is not None and self._access.speaks
 
     def _post(self, alert: Alert) -> None:
-        if self._token:
+        if self._access is not None and self._access.token:
             self.outbox.post(alert)
+        if self._notify is not None:
+            self._others.post(alert)
 
     def trade(self, row: Mapping[str, Any]) -> None:
+        if self.on_trade is not None:
+            self.on_trade(row)
         self._alerting.trade(row)
         self._daily.trade(row)
 
@@ -95,6 +93,9 @@ class Faces:
         if self.speaks:  # zones change dozens of times a minute
             self._alerting.transition(now_ns, machine, subject, old, new, detail)
 
+    def wall(self, row: Mapping[str, Any]) -> None:
+        self._alerting.wall(row)
+
     def tick(self, now_ns: int, equity_e8: Mapping[str, int]) -> None:
         """Every 10 s of market time."""
         alert = self._daily.look(now_ns, equity_e8)
@@ -103,41 +104,68 @@ class Faces:
 
     def kept(self) -> dict[str, Any]:
         """What the next start continues from, in plain JSON types."""
-        waiting = msgspec.json.decode(msgspec.json.encode(self.outbox.waiting()))
+        waiting, others = (
+            msgspec.json.decode(msgspec.json.encode(box.waiting())) for box in (self.outbox, self._others)
+        )
         return {
             "waiting": waiting,
+            "others": others,
+            "chosen": {kind.value: how.value for kind, how in self.outbox.chosen.items()},
             "muted_until_ns": self.outbox.muted_until_ns,
             "seen": list(self._seen) or self._earlier,
         }
 
     def restore(self, kept: Mapping[str, Any] | None) -> None:
-        if kept is None or not self._token:
+        """Of a session that speaks; what an older version kept lacks some of it."""
+        if kept is None or not self.speaks:
             return
-        self.outbox.restore(msgspec.convert(kept["waiting"], list[Post]))
-        self.outbox.muted_until_ns = kept["muted_until_ns"]
+        for box, name in ((self.outbox, "waiting"), (self._others, "others")):
+            box.restore(msgspec.convert(kept.get(name, []), list[Post]))
+            box.muted_until_ns = kept["muted_until_ns"]
+        self.outbox.chosen |= msgspec.convert(kept.get("chosen", {}), dict[AlertKind, Delivery])
         self._earlier = list(kept["seen"])
 
     @asynccontextmanager
     async def open(self, operator: Operator, picture: Picture) -> AsyncIterator[None]:
-        """Serve while the block runs. Telegram's troubles are warned of and never reach the loop."""
+        """Serve while the block runs. Troubles of channels are warned of and never reach the loop."""
         async with serve_control(operator, control_path(self._folder)):
             watch = asyncio.create_task(self.lag.run(), name="lag")
-            service = self._telegram(operator, picture)
-            task = None if service is None else asyncio.create_task(service.run(), name="telegram")
+            opened = (self._telegram(operator, picture), self._notify)
+            services = [service for service in opened if service is not None]
+            tasks = [asyncio.create_task(service.run()) for service in services]
+            ended = "ended"
             try:
+                self._say(operator, "started")
                 yield
+            except BaseException as error:
+                ended = f"ended by {type(error).__name__}: {error}"
+                raise
             finally:
                 watch.cancel()
-                if service is not None and task is not None:
-                    await service.say_goodbye()
+                self._say(operator, ended)
+                await asyncio.gather(*(service.say_goodbye() for service in services))
+                for task in tasks:
                     task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _say(self, operator: Operator, what: str) -> None:
+        """That the session started or ended, and what is open then."""
+        now = operator.look()
+        names = ", ".join(market.symbol for market in now.markets)
+        trades = "; ".join(f"{t.quantity:f} {t.symbol} {t.stage}" for t in now.trades)
+        entries = "entries are allowed" if now.accepting else "NO NEW ENTRIES"
+        lines = (
+            f"{now.session} {what}: {now.kind} on {now.source}",
+            names,
+            f"open: {trades or 'nothing'}; {entries}",
+        )
+        text = "\n".join(lines)
+        self._post(Alert(AlertKind.SESSION, now.now_ns or self._clock.now_ns(), text, key="session"))
 
     def _telegram(self, operator: Operator, picture: Picture) -> TelegramService | None:
-        config = self._config
-        if config is None or not self._token:
+        if self._access is None or not self._access.token:
             return None
+        access, config = self._access, self._access.telegram
         try:
             from bot.telegram.service import Settings, TelegramService
         except ImportError:
@@ -149,16 +177,18 @@ class Faces:
         gate.seen.extend(self._earlier)
         self._seen = gate.seen
         desk = Desk(operator, self.outbox, self._folder, self._clock, picture)
+        desk.others, desk.clean = (self._others,), access.clean
         service = TelegramService(
-            Settings(self._token, config.base_url), gate, desk, self._clock, self._safely
+            Settings(access.token, config.base_url), gate, desk, self._clock, self._safely
         )
-        desk.figures = lambda: {**self.lag.figures(), **service.figures()}
+        others = dict if self._notify is None else self._notify.figures
+        desk.figures = lambda: {**self.lag.figures(), **service.figures(), **others()}
         return service
 
     def _safely(self, what: str, detail: Mapping[str, Any]) -> None:
-        """Warn without the token, whatever the library said."""
+        """Warn without secrets, whatever a library said."""
 
         def clean(value: Any) -> Any:
-            return value.replace(self._token, "[redacted]") if isinstance(value, str) else value
+            return self._access.clean(value) if self._access and isinstance(value, str) else value
 
         self._warn(what, {name: clean(value) for name, value in detail.items()})

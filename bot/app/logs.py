@@ -20,13 +20,16 @@ from typing import Any
 
 from bot.app.config import LoggingConfig
 from bot.core.errors import LopsideError
+from bot.operate.logbook import FILE_NAME
 
-FILE_NAME = "lopside.log"
 BLACK = "[redacted]"
 SHORTEST_SECRET = 6
 """Shorter values are too common to be looked for inside other text."""
 
-_WORDS = r"(?:secret|token|passw(?:or)?d|passphrase|api_?key|private_?key|credential|authorization|signature)"
+_WORDS = (
+    r"(?:secret|token|notify_urls|passw(?:or)?d|passphrase|api_?key|private_?key|credential|authorization"
+    r"|signature)"
+)
 _NAME = re.compile(_WORDS, re.IGNORECASE)
 _PAIR = re.compile(
     rf"([\w-]*{_WORDS}[\w-]*[\"']?\s*[=:]\s*[\"']?)(?:(?:bearer|basic)\s+)?([^\s\"'&,;}}]+)", re.IGNORECASE

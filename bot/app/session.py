@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from bot.app.channels import access_to
 from bot.app.config import Config
 from bot.app.faces import Faces
 from bot.app.header import session_header
@@ -44,6 +45,7 @@ from bot.app.status_of import StatusMaker
 from bot.app.wiring import Wired, wire
 from bot.core.clock import SystemClock, monotonic_ns
 from bot.core.commands import Answer, Command
+from bot.core.enums import Mode
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.engine import checkpoint
@@ -84,7 +86,7 @@ BEGUN_FILE = "begun.npz"
 """The signals that the last live run began with, when they go on from an earlier one; for its replay."""
 TRUTH_FILE = "truth.jsonl"
 TAPES_FOLDER = "tapes"
-REPLAYED = ("instruments", "venue", "trader", "risk", "accounts", "live")
+REPLAYED = ("instruments", "venue", "trader", "risk", "accounts", "live", "modes")
 """Of the kept state: what a replay of the run begins with."""
 
 
@@ -249,7 +251,7 @@ class _Running:
                 options.record, tapes, options.config.storage, self.clock.now_ns()
             )
         self.faces = Faces(
-            options.config.telegram if self._real_time else None,
+            access_to(options.config.telegram, options.config.notify) if self._real_time else None,
             self.database.path.parent,
             self.source.instruments,
             self.clock,
@@ -257,6 +259,7 @@ class _Running:
         )
         self.faces.restore(self.database.state("faces"))
         self.pictures = Pictures(self.source.instruments)
+        self.faces.on_trade = self.pictures.trade
         self.journal = StoreJournal(self.database, self.run_id, self.faces)
         self.wired = wire(
             options.config,
@@ -270,6 +273,8 @@ class _Running:
         )
         if self.wired.trading is not None:
             self._continue(self.wired.trading)
+            for trade in self.wired.trading.trader.trades:
+                self.pictures.trade(trade.row())
         self.status = (
             None
             if options.on_status is None
@@ -293,7 +298,11 @@ class _Running:
             begun = {name: earlier[name] for name in REPLAYED if name in earlier}
             self.journal.heard(0, self.clock.now_ns(), BEGIN, encode(begun))
         paused = options.kind == "paper" and self.earlier.get("paused", False)
-        self.wired.engine.accepting = not paused and trading.live is None
+        engine = self.wired.engine
+        armed_ns = self.earlier.get("armed_until_ns", 0) if options.kind == "paper" else 0
+        engine.allow(not paused and trading.live is None, until_ns=armed_ns)
+        if options.kind in ("paper", "live") or options.heard is not None:
+            engine.modes = tuple(Mode(word) for word in earlier.get("modes", Mode))
 
     def _stream(self) -> None:
         if isinstance(self.source, LiveSource):
@@ -343,7 +352,7 @@ class _Running:
         instruments = self.source.instruments
 
         async def obey(command: Command) -> Answer:
-            refused = misdirected(command, instruments)
+            refused = misdirected(command, instruments, self.wired.engine.strategies)
             if refused is not None:
                 return refused
             asked = Asked(command_row(command, instruments, clock.now_ns()), asyncio.Future())
@@ -356,7 +365,8 @@ class _Running:
         look = StatusMaker(self.options, self.source, self.wired, self.journal.tally).make
         if self.faces.speaks:
             self.pictures.start()
-        return self.faces.open(Operator(look, obey, audit, self.clock), self.pictures.of)
+        operator = Operator(look, obey, audit, self.clock, limits=self.wired.engine.limits)
+        return self.faces.open(operator, self.pictures.of)
 
     @asynccontextmanager
     async def _serve_live(self, inbox: Inbox, clock: PacedClock) -> AsyncIterator[None]:
@@ -577,7 +587,9 @@ class _Running:
     def _keep_state(self) -> None:
         if self._keeps:
             state = kept_state(self.source, self.wired.trading)
-            state["paused"] = not self.wired.engine.accepting
+            engine = self.wired.engine
+            state["paused"], state["armed_until_ns"] = not engine.accepting, engine.armed_until_ns
+            state["modes"] = [mode.value for mode in engine.modes]
             self.journal.keep("session", state, self.wired.engine.now_ns)
             self.journal.keep("faces", self.faces.kept(), self.wired.engine.now_ns)
             self._keep_limits()

@@ -78,6 +78,8 @@ class StatusMaker:
             disabled=dict(engine.counts.disabled),
             accepting=engine.accepting and not (trading is not None and trading.risk.halted),
             blocks=tuple(engine.blocks.values()),
+            modes=engine.modes,
+            armed_until_ns=engine.armed_until_ns,
         )
 
     def _first(self, coin: str, equity: int) -> int:

@@ -22,6 +22,7 @@ from bot.cli import (
     strategies,
     tape,
     warmup,
+    watching_over,
 )
 
 app = typer.Typer(
@@ -64,17 +65,24 @@ app.command()(evaluate.evaluate)
 app.command()(kept.walls)
 app.command()(kept.zones)
 app.command()(kept.weights)
+app.command()(kept.edge)
 app.command()(reporting.report)
 app.command()(reporting.why)
 app.command()(reporting.status)
 app.add_typer(risk.commands, name="risk")
 app.command()(operate.pause)
 app.command()(operate.resume)
+app.command()(operate.arm)
+app.command()(operate.disarm)
+app.command()(operate.mode)
+app.command()(operate.restart)
 app.command()(operate.cancel)
 app.command()(operate.close)
 app.command()(operate.flatten)
 app.command()(operate.adopt)
 app.command()(operate.ignore)
+app.command()(operate.backup)
+app.command()(watching_over.watchdog)
 app.add_typer(strategies.commands, name="strategy")
 app.command()(doctoring.doctor)
 app.command()(recording.record)

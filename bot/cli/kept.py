@@ -1,4 +1,4 @@
-"""`walls`, `zones` and `weights`: what a session keeps of its signals, also while it runs."""
+"""`walls`, `zones`, `weights` and `edge`: what a session keeps of its signals, also while it runs."""
 
 from __future__ import annotations
 
@@ -74,3 +74,19 @@ def weights(
     from bot.cli.kept_view import show_weights
 
     show_weights(console(), made)
+
+
+def edge(
+    session: Session = None, run: Run = None, as_json: AsJson = False, config: ConfigFile = None
+) -> None:
+    """Where prices went after entries, refusals and exits, by strategy and mode; before costs."""
+    from bot.store.edge_report import edge_report
+
+    with session_database(load_config(config, session__name=session)) as database:
+        made = edge_report(database, run)
+    if as_json:
+        print_json(made)
+        return
+    from bot.cli.kept_view import show_edge
+
+    show_edge(console(), made)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], str]]
-_LEFT = frozenset({"market", "side", "stage", "end", "kind", "sources", "card", "mode", "expert", "why"})
+_LEFT = frozenset(
+    {"market", "side", "stage", "end", "kind", "sources", "card", "mode", "expert", "why", "strategy", "what"}
+)
 
 
 def show_walls(out: Console, made: Row) -> None:
@@ -105,6 +107,27 @@ def show_zones(out: Console, made: Row) -> None:
                 f" traps: precision {_share(learned['trap_precision'])},"
                 f" recall {_share(learned['trap_recall'])}"
             )
+
+
+def show_edge(out: Console, made: Row) -> None:
+    """Mean moves towards our side, bps before costs, each with its standard error."""
+    if not made["edges"]:
+        out.print(f"Session {made['session']}: no decision is old enough to be judged.")
+        return
+    _show(out, "Where prices went after decisions, bp towards our side", made["edges"], [
+        ("strategy", _word("strategy")),
+        ("mode", _word("mode")),
+        ("what", _word("what")),
+        ("decisions", _count("count")),
+        ("target first", _count("target_first")),
+        ("stop first", _count("stop_first")),
+        ("after", lambda row: "   ".join(_markout(one) for one in row["markouts"])),
+    ])  # fmt: skip
+
+
+def _markout(one: Row) -> str:
+    error = "" if one["error_bps"] is None else f"±{one['error_bps']:.1f}"
+    return f"{one['seconds']}s {one['mean_bps']:+.1f}{error}"
 
 
 def show_weights(out: Console, made: Row) -> None:

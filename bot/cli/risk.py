@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.cli.operate import Yes, listens, tell_the_bot
 from bot.cli.options import AsJson, ConfigFile, Session, load_config
 from bot.cli.output import console, print_json, say
 from bot.cli.reporting import session_database
@@ -55,10 +56,14 @@ def reset(
         ),
     ],
     session: Session = None,
+    yes: Yes = False,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """End a broken limit of a session that does not run; after a drawdown the peak counts anew from now."""
+    """End a broken limit; after a drawdown the peak counts anew from now. A running session wants a code."""
+    if listens(config, session):
+        tell_the_bot("reset", name, config, session, as_json, yes)
+        return
     from bot.app.risk_reset import reset_kept
     from bot.core.clock import SystemClock
 
@@ -73,7 +78,7 @@ def reset(
 def _show(out: Console, made: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from bot.cli.live_view import clock
+    from bot.operate.words import clock, figure_of
 
     out.print(f"[bold]Session {made['session']}[/], as of {clock(made['at_ns'])}")
     broken = [row for row in made["limits"] if row["broken"]]
@@ -81,7 +86,7 @@ def _show(out: Console, made: dict[str, Any]) -> None:
         since = f" since {clock(row['since_ns'])}" if row["since_ns"] else ""
         out.print(
             f"[red]broken[/] {row['name']} {row['subject']}{since}:"
-            f" {_figure(row['value'], row['unit'])}, limit {_figure(row['limit'], row['unit'])};"
+            f" {figure_of(row['value'], row['unit'])}, limit {figure_of(row['limit'], row['unit'])};"
             f" blocks {row['blocks']}; resets {row['resets']}"
         )
     if not broken:
@@ -94,9 +99,9 @@ def _show(out: Console, made: dict[str, Any]) -> None:
         table.add_row(
             row["name"],
             row["subject"] or "all",
-            _figure(row["value"], row["unit"]),
+            figure_of(row["value"], row["unit"]),
             row["sense"],
-            _figure(row["limit"], row["unit"]),
+            figure_of(row["limit"], row["unit"]),
             row["blocks"].split(",")[0].split(";")[0],
             row["resets"].split(",")[0],
             style="red" if row["broken"] else None,
@@ -104,11 +109,3 @@ def _show(out: Console, made: dict[str, Any]) -> None:
     out.print(table)
     for event in made["events"]:
         out.print(f"{clock(event['now_ns'])} {event['what']} {event['detail']}", style="dim")
-
-
-def _figure(value: float | None, unit: str) -> str:
-    if value is None:
-        return "unknown"
-    if unit == "share":
-        return f"{value:.2%}"
-    return f"{value:,.2f} {unit}" if unit in ("coin", "s", "bps") else f"{value:g}"

@@ -24,7 +24,7 @@ Made from the table that decides: `python -m bot.cli.risk_page > docs/risk.md`.
 No limit blocks an exit, a stop or a target. A value that is not known passes no limit. Money is counted per
 settle coin; equity is the wallet and what is unrealised at mark. Days are UTC. What is latched survives a
 restart, and every break, end and reset is an audit row. `lopside risk` shows all of it as it stands; `lopside
-risk reset NAME` ends one that waits for the operator, in a session that does not run.
+risk reset NAME` ends one that waits for the operator; a running session wants a code for it.
 
 ## The size of an entry
 

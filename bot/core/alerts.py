@@ -30,6 +30,7 @@ class AlertKind(StrEnum):
     PROTECTION = "protection"
     BREAKER = "breaker"
     STRATEGY = "strategy"
+    QUIET = "quiet"
     TRUST = "trust"
     CONNECTION = "connection"
     COMMAND = "command"
@@ -58,6 +59,9 @@ KINDS = {
         Urgency.ALARM, Delivery.ON, "a limit tripped: entries stopped, or everything closed"
     ),
     AlertKind.STRATEGY: Kind(Urgency.ALARM, Delivery.ON, "a strategy raised and was switched off"),
+    AlertKind.QUIET: Kind(
+        Urgency.ALARM, Delivery.ON, "the bot itself went quiet, or is back: told by `lopside watchdog`"
+    ),
     AlertKind.TRUST: Kind(Urgency.NEWS, Delivery.SILENT, "a book lost or regained trust"),
     AlertKind.CONNECTION: Kind(Urgency.NEWS, Delivery.SILENT, "a venue's feed was lost or came back"),
     AlertKind.COMMAND: Kind(Urgency.TRADE, Delivery.ON, "somebody told the bot to do something"),

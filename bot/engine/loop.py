@@ -108,6 +108,8 @@ class Engine:
         self.counts = Counts()
         self.trading = trading
         self.accepting = True
+        self.armed_until_ns = 0  # when entries stop by themselves; 0: they do not
+        self.modes = tuple(Mode)  # in which entries are allowed, of those that strategies decide in
         self.doubts = np.zeros(len(self.instruments), np.int64)  # `Doubt` of each market's feed
         self.answers: deque[Answer] = deque(maxlen=_ANSWERS)
         self._journal = journal
@@ -173,6 +175,15 @@ class Engine:
     def halted(self) -> bool:
         """Whether a limit has stopped entries until a person resets it."""
         return self.trading is not None and self.trading.risk.halted
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Their names."""
+        return self._panel.names
+
+    def allow(self, entries: bool, *, until_ns: int = 0) -> None:
+        """Allow entries, with `until_ns` for a while only, or stop them."""
+        self.accepting, self.armed_until_ns = entries, until_ns
 
     def close(self, reason: ExitReason, market: int | None = None) -> None:
         """Close every trade, or that of one market; in paper it takes effect with the rows to come."""
@@ -278,6 +289,7 @@ class Engine:
         for market in range(len(self.instruments)):
             self.decisions.readings(now_ns, readings.of(market), readings.awake(market))
         if self.trading is not None:
+            self._end_of_lease(now_ns)
             self._upkeep(now_ns)
             self._look(now_ns)
             self._followups.tick(now_ns, self._mid)
@@ -288,6 +300,11 @@ class Engine:
                 self.note_equity()
         if self._on_tick is not None:
             self._on_tick(due_ns)
+
+    def _end_of_lease(self, now_ns: int) -> None:
+        if self.armed_until_ns and now_ns >= self.armed_until_ns:
+            self.allow(False)
+            self._journal.audit(now_ns, "lease_over", {"open_trades": len(self._need().trader.trades)})
 
     def _upkeep(self, now_ns: int) -> None:
         trading = self._need()
@@ -320,7 +337,8 @@ class Engine:
         return self._readings
 
     def _cycle(self, market: int, mode: Mode) -> None:
-        view = self.view(market, mode) if self.accepting else None
+        enters = self.accepting and mode in self.modes
+        view = self.view(market, mode) if enters else None
         if view is not None:
             for strategy in self._panel.entering(mode):
                 self._enter(strategy, view)
@@ -372,7 +390,7 @@ class Engine:
             self._manage(trade)
         for one in self._panel.watching(now_ns) if self.accepting else ():
             strategy, view = self._panel.of(one.strategy), self.view(one.market, one.mode)
-            if strategy is not None and view is not None:
+            if strategy is not None and view is not None and one.mode in self.modes:
                 self._enter(strategy, view)
         usable = {market: self._usable(market) for market in self._shadows.markets()}
         self._shadows.look(self.state.books, usable, now_ns)
@@ -488,7 +506,7 @@ class Engine:
         elif row["kind"] == Kind.TRUST:
             self.doubts[row["market"]] = int(row["value"])
         elif row["kind"] == Kind.COMMAND:
-            self.answers.append(obey(self, command_of(row, self.instruments)))
+            self.answers.append(obey(self, command_of(row, self.instruments, self.strategies)))
 
     def _need(self) -> Trading:
         assert self.trading is not None, "an engine that only watches was asked to trade"

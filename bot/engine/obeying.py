@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.core.commands import Answer, Command, Verb
+from bot.core.commands import (
+    LONGEST_LEASE_H,
+    SUBJECTS,
+    About,
+    Answer,
+    Command,
+    Verb,
+    hours_named,
+    modes_named,
+)
+from bot.core.enums import Mode
 from bot.core.errors import BadInput
+from bot.core.units import NS_PER_S
 from bot.engine.command_rows import LIMITS
 from bot.execution.guards import Choice
 from bot.market.instruments import Instrument
@@ -20,31 +31,67 @@ def obey(engine: Engine, command: Command) -> Answer:
     """Do it, or say why not. Everything that lowers risk is always possible."""
     if engine.trading is None:
         return Answer(False, "this session only watches: it has nothing to pause, cancel or close")
-    return misdirected(command, engine.instruments) or _DEEDS[command.verb](engine, command)
+    wrong = misdirected(command, engine.instruments, engine.strategies)
+    return wrong or _DEEDS[command.verb](engine, command)
 
 
-def misdirected(command: Command, instruments: Sequence[Instrument]) -> Answer | None:
-    """The refusal of a command whose symbol is missing or not traded, None where it is right."""
-    known = LIMITS if command.verb is Verb.RESET else tuple(i.symbol for i in instruments)
-    if command.subject in known or (not command.subject and command.verb not in _NAMED):
-        return None
-    return Answer(False, f"{command.verb}: expected one of {', '.join(known)}, was {command.subject!r}")
-
-
-_NAMED = frozenset((Verb.CLOSE, Verb.RESET, Verb.ADOPT, Verb.IGNORE))
-"""Verbs that want their subject said."""
+def misdirected(
+    command: Command, instruments: Sequence[Instrument], strategies: Sequence[str]
+) -> Answer | None:
+    """The refusal of a command whose subject is missing or unknown, None where it is right."""
+    about, subject = SUBJECTS[command.verb], command.subject
+    symbols = tuple(i.symbol for i in instruments)
+    fits, wanted = {
+        # whoever pauses in a hurry may say more than is needed; entries ask for care
+        About.NOTHING: (not subject or command.verb is not Verb.RESUME, "nothing behind it"),
+        About.ANY_MARKET: (subject in ("", *symbols), f"one of {', '.join(symbols)}"),
+        About.MARKET: (subject in symbols, f"one of {', '.join(symbols)}"),
+        About.LIMIT: (subject in LIMITS, f"one of {', '.join(LIMITS)}"),
+        About.STRATEGY: (subject in strategies, f"one of {', '.join(strategies)}"),
+        About.MODES: (bool(modes_named(subject)), f"some of {', '.join(Mode)}"),
+        About.HOURS: (bool(hours_named(subject)), f"hours from 1 to {LONGEST_LEASE_H}"),
+    }[about]
+    return None if fits else Answer(False, f"{command.verb}: expected {wanted}, was {subject!r}")
 
 
 def _pause(engine: Engine, command: Command) -> Answer:
-    engine.accepting = False
+    engine.allow(False)
     return Answer(True, f"paused: no new entries; {_count(len(_trades(engine, '')))} managed on")
 
 
 def _resume(engine: Engine, command: Command) -> Answer:
     if engine.halted:
-        return Answer(False, "still halted by the drawdown limit: that has to be reset first")
-    engine.accepting = True
+        return _HALTED
+    engine.allow(True)
     return Answer(True, "entries are allowed again")
+
+
+def _arm(engine: Engine, command: Command) -> Answer:
+    if engine.halted:
+        return _HALTED
+    hours = hours_named(command.subject)
+    engine.allow(True, until_ns=engine.now_ns + hours * 3600 * NS_PER_S)
+    return Answer(True, f"entries are allowed for {hours} h; the bot pauses by itself then")
+
+
+def _disarm(engine: Engine, command: Command) -> Answer:
+    engine.allow(False)
+    waiting = _cancel(engine, Command(Verb.CANCEL))
+    return Answer(True, f"disarmed: no new entries; {waiting.text}", waiting.trades)
+
+
+def _mode(engine: Engine, command: Command) -> Answer:
+    engine.modes = modes_named(command.subject)
+    resting = [mode.value for mode in Mode if mode not in engine.modes]
+    rest = f"; {' and '.join(resting)} only managed on" if resting else ""
+    return Answer(True, f"entries in {', '.join(engine.modes)}{rest}")
+
+
+def _restart(engine: Engine, command: Command) -> Answer:
+    error = engine.counts.disabled.pop(command.subject, None)
+    if error is None:
+        return Answer(False, f"{command.subject} was not switched off")
+    return Answer(True, f"{command.subject} is asked again; it was off because of {error}")
 
 
 def _cancel(engine: Engine, command: Command) -> Answer:
@@ -67,7 +114,7 @@ def _close(engine: Engine, command: Command) -> Answer:
 
 def _flatten(engine: Engine, command: Command) -> Answer:
     trades = _trades(engine, "")
-    engine.accepting = False
+    engine.allow(False)
     engine.close(ExitReason.OPERATOR)
     what = f"closing {_names(trades)}, reduce-only at the market" if trades else "no trade is open"
     return Answer(True, f"paused; {what}", _ids(trades))
@@ -91,6 +138,7 @@ def _unknown_position(engine: Engine, command: Command) -> Answer:
     return Answer(True, engine.trading.live.answer(market, Choice(command.verb.value), engine.now_ns))
 
 
+_HALTED = Answer(False, "still halted by the drawdown limit: that has to be reset first")
 _DEEDS = {
     Verb.PAUSE: _pause,
     Verb.RESUME: _resume,
@@ -100,6 +148,10 @@ _DEEDS = {
     Verb.RESET: _reset,
     Verb.ADOPT: _unknown_position,
     Verb.IGNORE: _unknown_position,
+    Verb.MODE: _mode,
+    Verb.ARM: _arm,
+    Verb.DISARM: _disarm,
+    Verb.RESTART: _restart,
 }
 
 

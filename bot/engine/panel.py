@@ -41,6 +41,11 @@ class Panel:
         self._disabled = disabled
         self._watched: dict[tuple[str, int, Mode], Watching] = {}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all strategies, disabled or not."""
+        return tuple(slot.strategy.name for slot in self._slots)
+
     def entering(self, mode: Mode) -> Iterator[Strategy]:
         """Those that may enter in a mode, in their order."""
         for slot in self._slots:

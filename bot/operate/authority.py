@@ -41,5 +41,9 @@ DEMANDS = {
     Verb.RESET: Demand(Role.OWNER, confirm=True),
     Verb.ADOPT: Demand(Role.OWNER, confirm=True),
     Verb.IGNORE: Demand(Role.OWNER, confirm=True),
+    Verb.MODE: Demand(Role.OPERATOR, confirm=False),
+    Verb.ARM: Demand(Role.OPERATOR, confirm=False),
+    Verb.DISARM: Demand(Role.OPERATOR, confirm=False),
+    Verb.RESTART: Demand(Role.OWNER, confirm=True),
 }
 """Whatever moves money, or takes a protection away, is confirmed; what only stops entries is not."""

@@ -47,7 +47,7 @@ class DailyReport:
             for coin, value in sorted(equity_e8.items())
         )
         text = (
-            f"The day: {sums.trades} round trips, {sums.wins} won, {sums.explored} of them exploring\n"
+            f"The day: round trips {sums.trades}, won {sums.wins}, exploring {sums.explored}\n"
             f"{money or 'no money'}"
         )
         return Alert(AlertKind.DAILY, now_ns, text, key="daily")

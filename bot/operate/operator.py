@@ -7,7 +7,7 @@ audit row with who, what and what became of it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from bot.core.clock import Clock
@@ -15,12 +15,14 @@ from bot.core.commands import Answer, Command, Verb
 from bot.operate.authority import DEMANDS, Actor
 from bot.operate.confirming import Confirmations, Proposal
 from bot.operate.status import Status, TradeStatus
+from bot.risk.look import LimitStatus
 
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without letters and digits that look alike
 _CODE_LENGTH = 4
 _WORDS = {
     Verb.RESET: "end the limit {}; it counts anew from now, and entries may follow",
     Verb.ADOPT: "manage the unknown position in {} as a trade of ours, with our stop",
+    Verb.RESTART: "ask strategy {} again; it was switched off because it raised, and may raise again",
     Verb.IGNORE: "leave the unknown position in {} alone, and take our stop away from it",
 }
 
@@ -30,7 +32,7 @@ def draw_code() -> str:
 
 
 class Operator:
-    """`look` takes the present status, `obey` carries a command to the engine and waits for its answer."""
+    """`look` takes the present status and `limits` those of risk; `obey` has the engine answer a command."""
 
     def __init__(
         self,
@@ -39,8 +41,10 @@ class Operator:
         audit: Callable[[str, Mapping[str, Any]], None],
         clock: Clock,
         draw: Callable[[], str] = draw_code,
+        limits: Callable[[], Sequence[LimitStatus]] = tuple,
     ) -> None:
         self.look = look
+        self.limits = limits
         self._obey = obey
         self._audit = audit
         self._clock = clock

@@ -18,6 +18,11 @@ FIRST_RETRY_NS = 2 * NS_PER_S
 LONGEST_RETRY_NS = 300 * NS_PER_S
 
 
+def deliveries_from(least: Urgency) -> dict[AlertKind, Delivery]:
+    """Overrides of an outbox that lets through what is at least so urgent; kinds that are off stay off."""
+    return {kind: Delivery.OFF for kind, known in KINDS.items() if known.urgency < least}
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """One alert on its way to a person."""
@@ -35,7 +40,10 @@ class Post:
 
 @dataclass(slots=True)
 class Outbox:
-    """`deliveries` overrides the defaults of kinds. Counts are for people: nothing disappears uncounted."""
+    """`deliveries` overrides the defaults of kinds, `chosen` both: what a person wanted since, and is kept.
+
+    Counts are for people: nothing disappears uncounted.
+    """
 
     deliveries: Mapping[AlertKind, Delivery] = field(default_factory=dict)
     muted_until_ns: int = 0
@@ -44,6 +52,7 @@ class Outbox:
     merged: int = 0
     muted: int = 0
     dropped: int = 0
+    chosen: dict[AlertKind, Delivery] = field(default_factory=dict)
     _waiting: dict[int, Post] = field(default_factory=dict)
     _numbers: int = 0
 
@@ -51,8 +60,12 @@ class Outbox:
         return len(self._waiting)
 
     def delivery(self, kind: AlertKind) -> Delivery:
-        chosen = self.deliveries.get(kind, KINDS[kind].default)
-        return Delivery.ON if KINDS[kind].urgency is Urgency.ALARM else chosen
+        wanted = self.chosen.get(kind, self.deliveries.get(kind, KINDS[kind].default))
+        return Delivery.ON if KINDS[kind].urgency is Urgency.ALARM else wanted
+
+    def choose(self, kind: AlertKind, how: Delivery) -> None:
+        """What a person wants of a kind from now on; no effect on alarms."""
+        self.chosen[kind] = how
 
     def post(self, alert: Alert) -> None:
         """Take an alert in, unless its kind is off or muted."""

@@ -120,6 +120,8 @@ class Status:
     disabled: Mapping[str, str]  # strategy → the error that stopped it
     accepting: bool
     blocks: tuple[str, ...] = ()  # what an account has unexplained: nothing is entered until it is
+    modes: tuple[Mode, ...] = tuple(Mode)  # in which entries are allowed
+    armed_until_ns: int = 0  # when entries stop by themselves; 0: they do not
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types: decimals as strings, nan as null."""

@@ -28,11 +28,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A line at a price of a trade: its entry, stop or a target."""
+    """A line at a price of a trade: its entry, stop, a target or its exit."""
 
     name: str
     price: float  # ticks
     from_ns: int
+    until_ns: int = 0  # when the trade was over; 0: it is not
 
 
 @dataclass(frozen=True, slots=True)

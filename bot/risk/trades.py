@@ -245,6 +245,7 @@ class Trade:
             "exit_price": float(average_price(self.exits, self.inverse)),
             "stop": self.stop,
             "first_stop": self.plan.stop,
+            "targets": [list(target) for target in self.plan.intent.targets],  # ticks and share
             "targets_hit": self.targets_hit,
             "risk_e8": self.plan.risk_e8,
             "gross_e8": self.realised_e8,

@@ -38,6 +38,8 @@ class Listener(Protocol):
         self, now_ns: int, machine: str, subject: str, old: str, new: str, detail: Mapping[str, Any]
     ) -> None: ...
 
+    def wall(self, row: Mapping[str, Any]) -> None: ...
+
 
 class _Batch(NamedTuple):
     """What one transaction writes."""
@@ -220,6 +222,8 @@ class StoreJournal:
         """Keep the latest of a wall, by its `market` and `id`; what has no column goes into `figures`."""
         rest = {name: value for name, value in row.items() if name not in schema.WALLS}
         self._track("walls", {**row, "figures": encode(rest)})
+        if self._listener is not None:
+            self._listener.wall(row)
 
     def zone(self, row: Mapping[str, Any]) -> None:
         """Keep the latest of a zone, by its `market` and `id`."""

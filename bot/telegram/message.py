@@ -5,12 +5,19 @@ Limits (core.telegram.org/bots/api): 4,096 characters a text after entities are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
 LONGEST = 4096
+Picture = Callable[[str, str], Awaitable[bytes | None]]
+"""A PNG of a symbol with a sentence; None where there is none."""
 _ROOM = 3500  # for text that escaping may still lengthen
+
+
+async def no_picture(symbol: str, sentence: str) -> bytes | None:
+    """Where nothing is drawn."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Telegram in the engine's event loop: long polling in, the outbox out. Trading never waits for it.
+"""Telegram in the engine's event loop: long polling in, the courier out. Trading never waits for it.
 
 python-telegram-bot does the protocol. Errors of the network are waited out
 with growing pauses; a wrong token ends the service with one clear warning.
@@ -10,41 +10,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from telegram import Bot, CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Update
-from telegram import Message as Sent
-from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
+from telegram import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Update
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, TypeHandler
 
-from bot.core.alerts import AlertKind, Delivery
 from bot.core.clock import Clock
-from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.operate.authority import Actor
 from bot.operate.confirming import Proposal
-from bot.operate.outbox import Post
 from bot.telegram.commands import Desk, Reply, answered, obey
+from bot.telegram.courier import LOOK_S, Courier, Warn, said, wait_ns
 from bot.telegram.gate import Gate
 from bot.telegram.message import Message
 
-PACE_S = 1.05
-"""Between two messages to one chat; Telegram asks for about one a second (core.telegram.org/bots/faq)."""
-LOOK_S = 0.25
 LONGEST_PAUSE_S = 60.0
 POLL_S = 25
+LONGEST_FLOOD_S = 30.0
 GOODBYE_S = 5.0
-PICTURE_WITHIN_S = 4.0
-LONGEST_CAPTION = 1024
-PICTURED = frozenset((AlertKind.ENTRY, AlertKind.EXIT, AlertKind.STOP))
 DO, LEAVE = "do:", "leave"
-
-Warn = Callable[[str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +50,15 @@ class TelegramService:
     def __init__(self, settings: Settings, gate: Gate, desk: Desk, clock: Clock, warn: Warn) -> None:
         # the library's transport writes whole URLs, token included, into its log
         logging.getLogger("httpx").setLevel(logging.WARNING)
+        # a gateway that is down answers no JSON: a traceback each poll, of what is counted and told here
+        logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
         self._settings = settings
         self._gate = gate
         self._desk = desk
         self._outbox = desk.outbox
         self._clock = clock
         self._warn = warn
-        self._spoke_s: dict[int, float] = {}  # loop time of the last message to a chat
-        self._reached: dict[int, set[int]] = {}  # chats that have a post already
+        self._courier = Courier(desk.outbox, gate.targets, clock, warn, lambda *asked: desk.picture(*asked))
         self._connected = False
         self.errors = 0
         self.conflicts = 0
@@ -83,7 +73,7 @@ class TelegramService:
             "alerts_muted": box.muted,
             "alerts_dropped": box.dropped,
             "strangers": self._gate.strangers,
-            "telegram_errors": self.errors,
+            "telegram_errors": self.errors + self._courier.errors,
             "telegram_conflicts": self.conflicts,
         }
 
@@ -95,14 +85,14 @@ class TelegramService:
                 async with self._started() as app:
                     pause_s = 1.0
                     self._connected = True
-                    await self._deliver(app)
+                    await self._courier.run(app.bot)
             except InvalidToken:
                 reason = "Telegram refused the token; the bot trades on without it"
                 self._warn("telegram_off", {"reason": reason})
                 return
             except TelegramError as error:
                 self.errors += 1
-                self._warn("telegram_unreachable", {"reason": _said(error), "again_in_s": pause_s})
+                self._warn("telegram_unreachable", {"reason": said(error), "again_in_s": pause_s})
             finally:
                 self._connected = False
             await asyncio.sleep(pause_s)
@@ -178,6 +168,17 @@ class TelegramService:
             await self._answer(context, chat, Message("Left alone"))
 
     async def _answer(self, context: ContextTypes.DEFAULT_TYPE, chat: int, reply: Reply) -> None:
+        """A short flood wait is waited for once: who asked is waiting too."""
+        try:
+            await self._reply(context, chat, reply)
+        except RetryAfter as error:
+            wait_s = wait_ns(error) / NS_PER_S
+            if wait_s > LONGEST_FLOOD_S:
+                raise
+            await asyncio.sleep(wait_s)
+            await self._reply(context, chat, reply)
+
+    async def _reply(self, context: ContextTypes.DEFAULT_TYPE, chat: int, reply: Reply) -> None:
         if isinstance(reply, Path):
             with reply.open("rb") as file:
                 await context.bot.send_document(chat, file, filename=reply.name)
@@ -189,94 +190,10 @@ class TelegramService:
                 InlineKeyboardButton("Do it", callback_data=DO + reply.code),
                 InlineKeyboardButton("Leave it", callback_data=LEAVE),
             ]
-            await self._send(context.bot, chat, shown, keyboard=InlineKeyboardMarkup([buttons]))
+            await self._courier.send(context.bot, chat, shown, keyboard=InlineKeyboardMarkup([buttons]))
         else:
             for part in reply.parts():
-                await self._send(context.bot, chat, part)
-
-    async def _deliver(self, app: Application[Any, Any, Any, Any, Any, Any]) -> None:
-        """Empty the outbox, for ever."""
-        while True:
-            post = self._outbox.next(self._clock.now_ns())
-            if post is None:
-                await asyncio.sleep(LOOK_S)
-            else:
-                await self._deliver_one(app, post)
-
-    async def _deliver_one(self, app: Application[Any, Any, Any, Any, Any, Any], post: Post) -> None:
-        reached = self._reached.setdefault(post.number, set())
-        silent = self._outbox.delivery(post.alert.kind) is Delivery.SILENT
-        picture = await self._picture(post)
-        for chat in self._gate.targets():
-            if chat in reached:
-                continue
-            try:
-                await self._send(app.bot, chat, _of_alert(post), silent=silent, picture=picture)
-            except RetryAfter as error:
-                wait = error.retry_after
-                seconds = wait if isinstance(wait, int) else wait.total_seconds()
-                self._outbox.failed(post, self._clock.now_ns(), int(seconds * NS_PER_S))
-                return
-            except (Forbidden, BadRequest) as error:
-                # the person has blocked the bot, or the chat is gone: asking again would not help
-                self.errors += 1
-                self._warn("telegram_chat_refused", {"chat": chat, "reason": _said(error)})
-            except TelegramError:
-                self.errors += 1
-                self._outbox.failed(post, self._clock.now_ns())
-                return
-            reached.add(chat)
-        del self._reached[post.number]
-        self._outbox.delivered(post)
-
-    async def _send(
-        self,
-        bot: Bot,
-        chat: int,
-        message: Message,
-        *,
-        keyboard: InlineKeyboardMarkup | None = None,
-        silent: bool = False,
-        picture: bytes | None = None,
-    ) -> Sent:
-        """With formatting; where Telegram cannot read that, plain. A picture carries the text below it."""
-        loop = asyncio.get_running_loop()
-        wait_s = self._spoke_s.get(chat, -PACE_S) + PACE_S - loop.time()
-        if wait_s > 0.0:
-            await asyncio.sleep(wait_s)
-        self._spoke_s[chat] = loop.time()
-        say = partial(bot.send_message, chat, reply_markup=keyboard, disable_notification=silent)
-        if picture is not None and len(message.html()) <= LONGEST_CAPTION:
-            with contextlib.suppress(BadRequest):  # the text alone, then
-                show = partial(bot.send_photo, chat, picture, disable_notification=silent)
-                return await show(caption=message.html(), parse_mode="HTML")
-        try:
-            return await say(message.html(), parse_mode="HTML")
-        except BadRequest as error:
-            if "parse" not in str(error).lower():
-                raise
-            return await say(message.plain())
-
-    async def _picture(self, post: Post) -> bytes | None:
-        """For an alert about a trade; the text never waits long for it."""
-        alert = post.alert
-        if post.tries or not alert.symbol or alert.kind not in PICTURED:
-            return None
-        try:
-            async with asyncio.timeout(PICTURE_WITHIN_S):
-                return await self._desk.picture(alert.symbol, alert.text.split("\n")[0])
-        except (TimeoutError, BadInput):
-            return None
-
-
-def _of_alert(post: Post) -> Message:
-    title, *lines = post.alert.text.split("\n")
-    times = f" (the last of {post.times})" if post.times > 1 else ""
-    return Message(title + times, tuple(lines))
-
-
-def _said(error: TelegramError) -> str:
-    return f"{type(error).__name__}: {error}"
+                await self._courier.send(context.bot, chat, part)
 
 
 async def _stopped(app: Application[Any, Any, Any, Any, Any, Any]) -> None:

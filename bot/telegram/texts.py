@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from bot.core.enums import Side
+from bot.core.enums import Mode, Side
 from bot.operate.status import MarketStatus, Status, TradeStatus
-from bot.operate.words import amount, clock
+from bot.operate.words import amount, clock, figure_of
+from bot.risk.breakers import Per
+from bot.risk.look import LimitStatus
 from bot.telegram.message import Message
 
 
@@ -23,11 +26,26 @@ def status(now: Status) -> Message:
         *money,
         f"{len(now.trades)} open; {trips}; {counts.get('explored', 0)} exploring; "
         f"{counts.get('refusals', 0):,} refusals",
-        "entries are allowed" if now.accepting else "NO NEW ENTRIES",
+        *entering(now),
         *(f"entries wait: {words}" for words in now.blocks),
         *(f"strategy {name} is off: {error}" for name, error in now.disabled.items()),
     ]
     return Message(f"{now.session}", tuple(lines), positions(now).table)
+
+
+def entering(now: Status) -> list[str]:
+    """Whether entries are allowed, until when, and in which modes."""
+    if not now.accepting:
+        return ["NO NEW ENTRIES"]
+    until = f" until {clock(now.armed_until_ns)}" if now.armed_until_ns else ""
+    some = f", in {', '.join(now.modes)} only" if len(now.modes) < len(Mode) else ""
+    return [f"entries are allowed{until}{some}"]
+
+
+def modes(now: Status) -> Message:
+    rows = [(mode.value, f"{mode.cycle_s} s", "yes" if mode in now.modes else "no") for mode in Mode]
+    lines = (*entering(now), "change it with /mode and the modes that may enter, as /mode day swing")
+    return Message("Modes", lines, (("mode", "looks every", "enters"), *rows))
 
 
 def positions(now: Status) -> Message:
@@ -71,6 +89,75 @@ def walls(now: Status, symbol: str = "") -> Message:
     if not rows:
         return Message("No wall stands")
     return Message("Walls", (), (("market", "side", "price", "quantity", "bp", "genuine"), *rows))
+
+
+def zones(made: dict[str, Any], symbol: str) -> Message:
+    """`bot.store.zone_report`: those that stand, ranked ones first."""
+    rows = [
+        (
+            zone["market"].partition(":")[2],
+            zone["kind"],
+            zone["grade"],
+            f"{zone['low']}-{zone['high']}",
+            f"{100 * zone['hold']:.0f}%",
+            f"{zone['holds']}/{zone['touches']}",
+        )
+        for zone in sorted(made["standing"], key=lambda zone: (zone["market"], zone["rank"] or 9))
+        if zone["rank"] and symbol in ("", zone["market"].partition(":")[2])
+    ]
+    if not rows:
+        return Message("No zone stands")
+    return Message("Zones", (), (("market", "kind", "grade", "prices", "holds", "held"), *rows))
+
+
+def risk(now: Status, limits: Sequence[LimitStatus]) -> Message:
+    """What is at stake, which limits are broken, and how near those of the whole account are."""
+    if not limits:
+        return Message("Nothing is traded, so nothing is at risk")
+    broken = [f"BROKEN {_limit_name(row)}: blocks {row.blocks}; resets {row.resets}" for row in limits]
+    broken = [line for line, row in zip(broken, limits, strict=True) if row.broken]
+    rows = [_limit_row(row) for row in limits if row.per not in (Per.MARKET, Per.SETUP)]
+    lines = (*entering(now), f"{len(now.trades)} open", *(broken or ["no limit is broken"]))
+    return Message("Risk", lines, (("limit", "now", "", "allowed"), *rows))
+
+
+def limits(all_limits: Sequence[LimitStatus], symbol: str) -> Message:
+    """Every limit, or those of a market."""
+    chosen = [row for row in all_limits if not symbol or row.subject.endswith(f":{symbol}")]
+    rows = [_limit_row(row) for row in sorted(chosen, key=lambda row: (not row.broken, row.subject))]
+    if not rows:
+        return Message("No limits: nothing is traded, or there is no book")
+    note = "! is broken. Exits, stops and targets are blocked by none of them."
+    return Message("Limits", (note,), (("limit", "now", "", "allowed"), *rows))
+
+
+def _limit_row(row: LimitStatus) -> tuple[str, ...]:
+    name = ("! " if row.broken else "") + _limit_name(row)
+    return (name, figure_of(row.value, row.unit), row.sense, figure_of(row.limit, row.unit))
+
+
+def _limit_name(row: LimitStatus) -> str:
+    subject = row.subject.partition(":")[2] or row.subject
+    return f"{row.name} {subject}".rstrip()
+
+
+def edge(made: dict[str, Any]) -> Message:
+    """`bot.store.edge_report`: the mean move towards our side, at the end of the mode's horizon."""
+    rows = [
+        (
+            f"{one['strategy']} {one['mode']}",
+            one["what"],
+            str(one["count"]),
+            f"{last['seconds']}s",
+            f"{last['mean_bps']:+.1f}" + ("" if last["error_bps"] is None else f"±{last['error_bps']:.1f}"),
+        )
+        for one in made["edges"]
+        for last in one["markouts"][-1:]
+    ]
+    if not rows:
+        return Message("No decision is old enough to be judged")
+    note = "mean move towards our side, bp before costs, ± a standard error"
+    return Message("Edge of decisions", (note,), (("strategy", "what", "n", "after", "bp"), *rows))
 
 
 def trust(now: Status, symbol: str = "") -> Message:

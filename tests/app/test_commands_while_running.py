@@ -11,6 +11,7 @@ import pytest
 from bot.app.session import SessionResult
 from bot.cli.main import main
 from bot.operate.control import control_path
+from bot.store.database import Database
 from tests.sessions import backtest, demo, stored
 
 pytestmark = pytest.mark.slow
@@ -32,6 +33,14 @@ def test_commands_reach_a_running_session_and_its_recording_replays_them(
             assert runner.is_alive(), "the session ended before it listened"
         assert main(["pause", "--session", "live"]) == 0
         assert main(["close", "NOSUCH", "--session", "live", "--yes"]) == 1
+        assert main(["mode", "day", "swing", "--session", "live"]) == 0
+        assert main(["mode", "noon", "--session", "live"]) == 1
+        assert main(["mode", "scalp", "day", "--session", "live"]) == 0
+        assert main(["arm", "5", "--session", "live", "--json"]) == 0
+        assert main(["restart", "wall_fade", "--session", "live", "--yes"]) == 1
+        assert main(["risk", "reset", "cool_down", "--session", "live", "--yes"]) == 1
+        assert main(["backup", str(tmp_path / "copy.db"), "--session", "live"]) == 0
+        assert main(["disarm", "--session", "live"]) == 0
         assert main(["resume", "--session", "live", "--json"]) == 0
         assert main(["flatten", "--session", "live", "--yes"]) == 0
     finally:
@@ -39,6 +48,8 @@ def test_commands_reach_a_running_session_and_its_recording_replays_them(
     said = capsys.readouterr().out
     assert "paused: no new entries" in said
     assert "NOSUCH" in said
+    assert "entries in scalp, day; swing only managed on" in said
+    assert (tmp_path / "copy.db").read_bytes().startswith(b"SQLite format 3")
 
     live = ended[0]
     audits = [json.loads(r["detail"]) for r in stored(live.database, "audit") if r["what"] == "command"]
@@ -46,6 +57,15 @@ def test_commands_reach_a_running_session_and_its_recording_replays_them(
         ("pause", True),
         ("close", None),
         ("close", False),
+        ("mode", True),
+        ("mode", False),
+        ("mode", True),
+        ("arm", True),
+        ("restart", None),
+        ("restart", False),
+        ("reset", None),
+        ("reset", False),
+        ("disarm", True),
         ("resume", True),
         ("flatten", None),
         ("flatten", True),
@@ -57,3 +77,5 @@ def test_commands_reach_a_running_session_and_its_recording_replays_them(
     assert replayed["decision_hash"] == live.summary["decision_hash"]
     again = demo(tmp_path, session="live", duration_s=60.0)
     assert again.summary["decisions"].get("intents", 0) == 0, "the pause survives a restart"
+    with Database.read(tmp_path / "live") as database:
+        assert database.state("session")["modes"] == ["scalp", "day"], "so do the modes"

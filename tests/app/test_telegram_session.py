@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,30 @@ from bot.app.secrets import read_secret
 from bot.app.session import SessionResult
 from bot.core.errors import BadConfig
 from tests.sessions import config_in, demo, stored
-from tests.telegram.bot_api import TOKEN, bot_api
+from tests.telegram.bot_api import TOKEN, BotApi, bot_api
 
 pytestmark = pytest.mark.slow
 OWNER = 11
+LOOKS = {
+    "/risk": "no limit is broken",
+    "/limits": "data_stale btcusdt",
+    "/zones": "zone",
+    "/edge": "decision",
+    "/logs": "the log is empty",
+    "/mode scalp day": "swing only managed on",
+    "/mode": "<b>modes",
+    "/arm 3": "for 3 h",
+    "/settings wall on": "wall: on",
+}
+
+
+def told(api: BotApi, words: str) -> bool:
+    return any(words in text.lower() for text in api.texts())
 
 
 def test_a_session_is_operated_from_a_phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOPSIDE_TELEGRAM_TOKEN", TOKEN)
+    monkeypatch.setattr("bot.telegram.courier.PACE_S", 0.0)
     ended: list[SessionResult] = []
     warned: list[str] = []
 
@@ -30,7 +47,7 @@ def test_a_session_is_operated_from_a_phone(tmp_path: Path, monkeypatch: pytest.
             options: dict[str, Any] = {
                 "config": config,
                 "session": "phone",
-                "duration_s": 900.0,
+                "duration_s": 1200.0,
                 "speed": 45.0,
             }
             options["on_warning"] = lambda what, _: warned.append(what)
@@ -39,6 +56,9 @@ def test_a_session_is_operated_from_a_phone(tmp_path: Path, monkeypatch: pytest.
             try:
                 api.write(OWNER, "/status")
                 await api.until(lambda: any("entries are allowed" in t for t in api.texts()), 120.0)
+                for asked, words in LOOKS.items():
+                    api.write(OWNER, asked)
+                    await api.until(partial(told, api, words), 60.0)
                 await api.until(lambda: any("risk" in t and "stop" in t for t in api.texts()), 60.0)
                 api.write(OWNER, "/flatten")
                 await api.until(lambda: any("Sure?" in t for t in api.texts()), 60.0)
@@ -51,6 +71,8 @@ def test_a_session_is_operated_from_a_phone(tmp_path: Path, monkeypatch: pytest.
 
     texts = asyncio.run(scene())
     assert warned == []
+    assert any("phone started" in text for text in texts)
+    assert any("phone ended" in text and "NO NEW ENTRIES" in text for text in texts)
     assert any(f"flatten by telegram:{OWNER}: done" in text for text in texts), "the deed itself is an alert"
     (result,) = ended
     kept = [stored(result.database, table) for table in ("audit", "state", "sessions", "runs")]

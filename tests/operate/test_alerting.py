@@ -118,7 +118,11 @@ def test_refusals_of_one_kind_share_a_key() -> None:
 @pytest.mark.parametrize(
     ("what", "detail", "kind"),
     [
-        ("limit_broken", {"name": "drawdown", "subject": "USDT", "value": 0.061}, AlertKind.BREAKER),
+        (
+            "limit_broken",
+            {"name": "drawdown", "subject": "USDT", "value": 0.061, "limit": 0.06},
+            AlertKind.BREAKER,
+        ),
         ("strategy_disabled", {"strategy": "mine", "error": "ValueError: bad"}, AlertKind.STRATEGY),
         ("position_gone", {"trade": "ab", "lots": 3}, AlertKind.PROTECTION),
         ("stray_report", {"kind": "FILL", "client_id": "z", "market": 0}, AlertKind.PROTECTION),
@@ -146,7 +150,7 @@ def test_a_book_that_changes_its_trust_is_told_with_the_reason() -> None:
     heard = Heard()
     heard.alerting.transition(T0, "trust", "demo:BTCUSDT", "trusted", "suspect", {"why": "stale"})
     (alert,) = heard.alerts
-    assert alert.text == "demo:BTCUSDT: trust trusted → suspect\nwhy stale"
+    assert alert.text == "demo:BTCUSDT: book trusted → suspect\nwhy stale"
 
 
 def test_the_day_is_told_once_after_its_midnight() -> None:
@@ -159,9 +163,105 @@ def test_the_day_is_told_once_after_its_midnight() -> None:
     assert daily.look(midnight - 1, equity) is None
     alert = daily.look(midnight, equity)
     assert alert is not None
-    assert "1 round trips, 1 won" in alert.text
+    assert "round trips 1, won 1" in alert.text
     assert "+1.23 USDT, equity 10,000.00" in alert.text
     assert daily.look(midnight + 10, equity) is None
     later = daily.look(midnight + NS_PER_DAY, equity)
     assert later is not None
-    assert "0 round trips" in later.text
+    assert "round trips 0" in later.text
+
+
+WALL: dict[str, Any] = {
+    "market": LINEAR.key,
+    "id": 7,
+    "side": 1,
+    "near_ticks": 99_950,
+    "born_ns": T0 + 5,
+    "seen_ns": T0 + 10,
+    "peak_lots": 4_000.0,
+    "executed_lots": 1_000.0,
+    "genuineness": 0.8,
+    "distance_bps": 5.0,
+}
+
+
+def test_a_wall_is_told_when_it_comes_and_with_what_became_of_it() -> None:
+    heard = Heard()
+    heard.alerting.wall({**WALL, "id": 1, "born_ns": T0 - 5, "seen_ns": T0})
+    assert heard.alerts == [], "what stood before the start is no news"
+    heard.alerting.wall(WALL)
+    heard.alerting.wall({**WALL, "seen_ns": T0 + 11})
+    heard.alerting.wall({**WALL, "seen_ns": T0 + 60_000_000_005, "end": "pulled"})
+    heard.alerting.wall({**WALL, "seen_ns": T0 + 60_000_000_005, "end": "pulled"})
+    came, ended = heard.alerts
+    price = LINEAR.price(99_950)
+    assert (
+        came.text
+        == f"{LINEAR.key}: bid wall of {4_000 * float(LINEAR.lot):.6g} at {price:f}\n5.0 bp away, genuine 80%"
+    )
+    assert ended.text.split("\n")[1] == "pulled after 60 s, 25% of its peak traded"
+    assert {a.kind for a in heard.alerts} == {AlertKind.WALL}
+    assert came.key == ended.key
+    assert came.symbol == LINEAR.symbol
+
+
+def test_a_wall_that_is_hardly_believed_is_not_told_and_neither_is_its_end() -> None:
+    heard = Heard()
+    heard.alerting.wall({**WALL, "id": 1, "born_ns": T0 - 5, "seen_ns": T0})
+    heard.alerting.wall({**WALL, "genuineness": 0.2})
+    heard.alerting.wall({**WALL, "genuineness": 0.2, "end": "eaten"})
+    assert heard.alerts == []
+
+
+def test_prices_are_those_of_the_market_traded_though_another_venue_has_the_symbol() -> None:
+    elsewhere = replace(LINEAR, venue="elsewhere", tick=LINEAR.tick * 100)
+    alerts: list[Alert] = []
+    alerting = Alerting((LINEAR, elsewhere), alerts.append)
+    alerting.trade(OPEN)
+    assert f"{LINEAR.price(99_900):f}" in alerts[0].text
+
+
+@pytest.mark.parametrize(
+    ("what", "detail", "words"),
+    [
+        ("unknown_position", {"market": 0, "lots": 20, "stop": 99_900}, "quantity {quantity}, stop {price}"),
+        ("stop_did_not_fire", {"trade": "ab12", "stop": 99_900}, "trade ab12, stop {price}"),
+        ("stop_did_not_fire", {"trade": "gone", "stop": 99_900}, "trade gone, stop 99900"),
+        ("wallet_differs", {"coin": "USDT", "e8": -150_000_000}, "coin USDT, e8 -1.50"),
+        ("limit_broken", {"name": "drawdown", "subject": "USDT", "value": 0.061, "limit": 0.06,
+                          "since_ns": 1}, "drawdown USDT: 6.10% against 6.00%"),
+    ],
+)  # fmt: skip
+def test_figures_are_said_in_the_units_of_the_venue(what: str, detail: dict[str, Any], words: str) -> None:
+    heard = Heard()
+    heard.alerting.trade(OPEN)
+    heard.alerting.audit(T0, what, detail)
+    wanted = words.format(price=f"{LINEAR.price(99_900):f}", quantity=f"{LINEAR.quantity(20):f}")
+    assert wanted in heard.alerts[-1].text
+
+
+def test_zones_are_told_by_their_prices_and_how_they_held() -> None:
+    heard = Heard()
+    detail = {
+        "low_ticks": 99_900.4,
+        "high_ticks": 99_950.2,
+        "hold": 0.62,
+        "bias": 0.1,
+        "touches": 3,
+        "holds": 2,
+    }
+    for old, new in (("", "support A"), ("support A", "support B"), ("support B", "")):
+        heard.alerting.transition(T0, "zone", f"{LINEAR.key} 7", old, new, detail)
+    low, high = LINEAR.price(99_900), LINEAR.price(99_950)
+    assert [a.text.split("\n")[0] for a in heard.alerts] == [
+        f"{LINEAR.key}: {what}, {low:f} to {high:f}"
+        for what in ("support A zone came", "support A → support B", "support B zone went")
+    ]
+    assert heard.alerts[0].text.endswith("should hold 62%; touched 3 times, held 2")
+
+
+def test_how_everything_is_at_the_start_is_no_news() -> None:
+    heard = Heard()
+    heard.alerting.transition(T0, "trust", LINEAR.key, "", "trusted", {})
+    heard.alerting.transition(T0, "composite", f"{LINEAR.key} scalp", "", "up", {"bias": 0.3})
+    assert heard.alerts == []

@@ -57,7 +57,7 @@ def confirm(bot: Bot, actor: Actor, code: str) -> Answer:
 
 def test_every_verb_has_its_demand_and_what_moves_money_is_confirmed() -> None:
     assert set(DEMANDS) == set(Verb)
-    at_once = {Verb.PAUSE, Verb.RESUME, Verb.CANCEL}
+    at_once = {Verb.PAUSE, Verb.RESUME, Verb.CANCEL, Verb.MODE, Verb.ARM, Verb.DISARM}
     assert {v for v, d in DEMANDS.items() if not d.confirm} == at_once
 
 

@@ -52,6 +52,17 @@ def test_kinds_that_are_off_or_muted_do_not_come_but_alarms_do() -> None:
     assert muted.muted == 1
 
 
+def test_what_a_person_chose_outweighs_the_configuration_but_never_an_alarm() -> None:
+    box = Outbox({EXIT: Delivery.OFF})
+    box.choose(EXIT, Delivery.SILENT)
+    box.choose(NEWS, Delivery.OFF)
+    box.choose(ALARM, Delivery.OFF)
+    for kind in (EXIT, NEWS, ALARM):
+        box.post(alert(kind, kind.value))
+    assert drained(box) == [ALARM.value, EXIT.value]
+    assert box.delivery(EXIT) is Delivery.SILENT
+
+
 def test_a_failure_waits_longer_each_time_or_as_long_as_was_asked() -> None:
     box = Outbox()
     box.post(alert(EXIT))

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import io
 from dataclasses import replace
+from itertools import pairwise
 from math import nan
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bot.app.pictures import REMEMBERED_NS, marks_of
 from bot.core.enums import Side
 from bot.core.errors import BadInput
 from bot.pictures.history import History
-from bot.pictures.liquidity import BINS, draw, heat
+from bot.pictures.liquidity import BINS, draw, heat, spread, title_of, whole_bins
 from bot.pictures.scene import Column, Mark, Scene, Tag
 from bot.pictures.worker import Painter
 from tests.engine.world import World, opened
@@ -66,6 +70,73 @@ def test_the_heat_map_holds_every_lot_in_range_at_its_price() -> None:
         assert grid[:, k].sum() == pytest.approx(np.abs(one.levels[:, 1]).sum())
     wall = int((100_600 - low) / (high - low) * BINS)
     assert grid[wall].min() >= 900
+
+
+@given(st.lists(st.floats(0.0, 1.0), max_size=14).map(sorted), st.floats(0.01, 0.07))
+def test_words_beside_prices_never_overlap_and_stay_inside_and_in_order(
+    places: list[float], room: float
+) -> None:
+    made = spread(places, room)
+    assert len(made) == len(places)
+    assert all(b - a >= room - 1e-9 for a, b in pairwise(made))
+    assert all(0.5 * room - 1e-9 <= place <= 1.0 - 0.5 * room + 1e-9 for place in made)
+
+
+def test_words_with_room_stay_at_their_price() -> None:
+    assert spread([0.2, 0.5, 0.8], 0.1) == [0.2, 0.5, 0.8]
+
+
+@given(st.floats(10.0, 1e6), st.floats(0.5, 1e5))
+def test_bins_hold_whole_ticks_and_cover_the_range(low: float, width: float) -> None:
+    first, last, bins = whole_bins(low, low + width)
+    assert first <= low
+    assert low + width <= last
+    assert 1 <= bins <= BINS
+    step = (last - first) / bins
+    assert step == pytest.approx(round(step))
+    assert (first * 2) % 2 == 1, "edges lie between ticks"
+
+
+def test_a_level_at_every_tick_makes_an_even_picture() -> None:
+    levels = np.array([(tick, 5.0) for tick in range(900, 1100)], np.float32)
+    low, high, bins = whole_bins(920.3, 1079.1)
+    grid = heat((Column(0, levels, 999, 1001, True, 0, 0),), low, high, bins)
+    assert len(set(grid[:, 0].tolist())) == 1
+
+
+@pytest.mark.parametrize(
+    ("sentence", "title"),
+    [
+        ("", "BTCUSDT"),
+        ("ask side thin", "BTCUSDT ask side thin"),
+        ("long 1 BTCUSDT at 5", "long 1 BTCUSDT at 5"),
+        ("long 1 BTCUSDT " + "word " * 30, "long 1 BTCUSDT word word word word word word word …"),
+    ],
+)
+def test_the_title_names_the_symbol_once_and_fits(sentence: str, title: str) -> None:
+    assert title_of(replace(a_scene(), sentence=sentence)) == title
+
+
+TRADE = {
+    "filled_lots": 3,
+    "market": 0,
+    "entry_price": 100.5,
+    "stop": 90,
+    "targets": [[110, 0.5], [120, 0.5]],
+    "targets_hit": 1,
+    "filled_ns": 5,
+    "closed_ns": 0,
+    "exit_price": 0.0,
+}
+
+
+def test_marks_are_those_of_the_trade_while_it_is_open_and_for_a_while_after() -> None:
+    open_marks = marks_of(TRADE, 50)
+    assert open_marks == (Mark("entry", 100.5, 5), Mark("stop", 90, 5), Mark("target 2", 120, 5))
+    over = {**TRADE, "closed_ns": 60, "exit_price": 104.0}
+    assert marks_of(over, 70)[-1] == Mark("exit", 104.0, 60, 60)
+    assert marks_of(over, 60 + REMEMBERED_NS + 1) == ()
+    assert marks_of(None, 5) == ()
 
 
 def test_a_mark_far_away_does_not_squeeze_the_picture() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
+LONGEST = 4096  # of a text, before its entities are parsed here, after that at Telegram
 TOKEN = "123456:local-token-of-the-tests"
 BOT = {"id": 123456, "is_bot": True, "first_name": "lopside", "username": "lopside_bot"}
 
@@ -129,6 +130,8 @@ class BotApi:
             return _refused(429, f"Too Many Requests: retry after {wait}", retry_after=wait)
         if chat in self.forbidden:
             return _refused(403, "Forbidden: bot was blocked by the user")
+        if len(form["text"]) > LONGEST:
+            return _refused(400, "Bad Request: message is too long")
         html = form.get("parse_mode") == "HTML"
         if html and self.refuse_html:
             return _refused(400, "Bad Request: can't parse entities: unsupported start tag")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,12 +11,18 @@ from typing import Any
 
 import pytest
 
-from bot.core.alerts import Alert, AlertKind
+from bot.core.alerts import Alert, AlertKind, Delivery
 from bot.core.clock import SystemClock
 from bot.core.commands import Answer, Command, Verb
+from bot.core.units import NS_PER_S
+from bot.operate.confirming import VALID_NS
 from bot.operate.operator import Operator
-from bot.operate.outbox import Outbox
-from bot.telegram import service as module
+from bot.operate.outbox import LONGEST_RETRY_NS, Outbox
+from bot.risk.breakers import Per
+from bot.risk.look import LimitStatus
+from bot.store.database import Database
+from bot.store.journal import StoreJournal
+from bot.telegram import courier
 from bot.telegram.commands import COMMANDS, Desk
 from bot.telegram.gate import Gate, roles_of
 from bot.telegram.service import Settings, TelegramService
@@ -26,19 +33,30 @@ from tests.telegram.bot_api import TOKEN, BotApi, bot_api
 OWNER, OPERATOR, VIEWER, STRANGER, GROUP = 11, 22, 33, 99, -500
 
 
+class MovableClock(SystemClock):
+    """The real clock, moved on by tests that tell of hours."""
+
+    ahead_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self.ahead_ns
+
+
 class Scene:
     """A bot behind the service, and the server it speaks with."""
 
     def __init__(self, api: BotApi, folder: Path) -> None:
         self.api = api
+        self.clock = clock = MovableClock()
         self.done: list[Command] = []
         self.audit: list[tuple[str, Mapping[str, Any]]] = []
         self.warnings: list[tuple[str, Mapping[str, Any]]] = []
         self.outbox = Outbox()
-        clock = SystemClock()
-        operator = Operator(lambda: STATUS, self.obey, lambda *row: self.audit.append(row), clock)
+        operator = Operator(
+            lambda: STATUS, self.obey, lambda *row: self.audit.append(row), clock, limits=lambda: LIMITS
+        )
         self.gate = Gate(roles_of([OWNER], [OPERATOR], [VIEWER]))
-        desk = Desk(operator, self.outbox, folder, clock)
+        desk = Desk(operator, self.outbox, folder, clock, clean=lambda text: text.replace(SECRET, "[out]"))
         settings = Settings(TOKEN, api.base_url)
         self.service = TelegramService(settings, self.gate, desk, clock, self.warn)
         desk.figures = self.service.figures
@@ -72,8 +90,8 @@ async def running(folder: Path) -> AsyncIterator[Scene]:
 
 def play(folder: Path, story: Play, *, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Run a story against a running service; messages are not paced."""
-    monkeypatch.setattr(module, "PACE_S", 0.0)
-    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    monkeypatch.setattr(courier, "PACE_S", 0.0)
+    monkeypatch.setattr(courier, "LOOK_S", 0.01)
 
     async def scene() -> Scene:
         async with running(folder) as made:
@@ -87,7 +105,43 @@ def play(folder: Path, story: Play, *, monkeypatch: pytest.MonkeyPatch) -> Scene
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("sessions") / "paper"
     fill(made)
+    with Database.open(made) as database:
+        journal = StoreJournal(database, 1)
+        for k in range(3):
+            journal.outcome({**OUTCOME, "id": str(k), "path": {"10": 1.0 + k, "60": 2.0 * k}})
+        journal.commit()
+    line = {"time": "2026-01-01T00:00:00.000+00:00", "level": "info", "event": "started", "note": SECRET}
+    (made / "lopside.log").write_text(json.dumps(line) + "\n{ torn")
     return made
+
+
+SECRET = "a secret that came from a file"
+OUTCOME = {
+    "what": "entered",
+    "symbol": "BTCUSDT",
+    "market": 0,
+    "strategy": "wall_fade",
+    "mode": "scalp",
+    "side": 1,
+    "reason": "",
+    "from_ns": 1,
+    "mid": 5.0,
+    "horizon_s": 60,
+    "best_bps": 3.0,
+    "worst_bps": -1.0,
+    "first": "target",
+}
+NOT_BROKEN: dict[str, Any] = {
+    "sense": "<=",
+    "blocks": "entries",
+    "resets": "next day",
+    "broken": False,
+    "since_ns": 0,
+}
+LIMITS = (
+    LimitStatus("daily_loss", Per.COIN, "USDT", 0.001, 0.03, unit="share", **NOT_BROKEN),
+    LimitStatus("spread", Per.MARKET, "demo:BTCUSDT", 1.2, 3.0, unit="count", **NOT_BROKEN),
+)
 
 
 LOOKS = {
@@ -101,6 +155,13 @@ LOOKS = {
     "/walls": "59990.0",
     "/trust": "trusted",
     "/book": "No picture",
+    "/zones": "support",
+    "/risk": "no limit is broken",
+    "/limits": "daily_loss USDT",
+    "/limits BTCUSDT": "spread BTCUSDT",
+    "/edge": "wall_fade scalp",
+    "/logs 5": "started",
+    "/mode": "scalp",
     "/why": "spread_wide",
     "/performance": "Report of paper",
     "/report": "Report of paper",
@@ -119,12 +180,13 @@ def test_every_command_that_looks_answers(folder: Path, monkeypatch: pytest.Monk
             await scene.api.until(lambda: len(scene.api.said) > 0)
             (said,) = scene.api.said
             assert words in said.text, (asked, said.text)
+            assert SECRET not in said.text
             assert said.html
 
     scene = play(folder, story, monkeypatch=monkeypatch)
     named = {asked.split()[0].lstrip("/") for asked in LOOKS}
     acting = {"mute", "unmute", "pause", "resume", "cancel", "close", "flatten", "panic", "confirm"}
-    acting |= {"reset", "adopt", "ignore"}
+    acting |= {"reset", "adopt", "ignore", "arm", "disarm", "restart"}
     assert named | acting | {"csv", "backup"} == {command.name for command in COMMANDS}
     assert scene.done == []
 
@@ -273,6 +335,137 @@ def test_an_outage_loses_no_alert_and_a_conflict_is_explained(
     assert [reason.split(":")[0] for reason in reasons] == ["another program reads this bot's messages"]
 
 
+def test_two_hours_without_telegram_lose_no_trade_and_no_alarm(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes = 120
+
+    async def story(scene: Scene) -> None:
+        api, box = scene.api, scene.outbox
+        box.post(alert("before"))
+        await api.until(lambda: len(api.said) == 3)
+        api.said.clear()
+        api.status = 502
+        for minute in range(minutes):
+            scene.clock.ahead_ns += 60 * NS_PER_S
+            box.post(alert(f"trade {minute} ended"))
+            if minute % 30 == 0:
+                box.post(alert(f"stop {minute} failed", AlertKind.PROTECTION))
+            for k in range(6):
+                box.post(Alert(AlertKind.TRUST, 1, f"book {minute}.{k}", key="trust BTCUSDT"))
+            if minute % 10 == 0:
+                api.calls.clear()
+                await api.until(lambda: "sendMessage" in api.calls)
+        api.status = 0
+        box.post(alert("after"))
+        await scene.heard(VIEWER, "after")  # so that no attempt of before is still under way
+        scene.clock.ahead_ns += LONGEST_RETRY_NS  # nobody waits longer for the next one
+        await api.until(lambda: len(api.said) == 3 * (minutes + minutes // 30 + 2))
+
+    scene = play(folder, story, monkeypatch=monkeypatch)
+    for chat in (OWNER, OPERATOR, VIEWER):
+        told = [text.removeprefix("<b>").split("<")[0] for text in scene.api.texts(chat)]
+        wanted = [f"stop {minute} failed" for minute in (0, 30, 60, 90)]
+        wanted += [f"trade {minute} ended" for minute in range(minutes)]
+        assert sorted(text for text in told if "book" not in text) == sorted([*wanted, "after"])
+        assert [text for text in told if "book" in text] == ["book 119.5 (the last of 720)"]
+    assert scene.outbox.dropped == 0
+
+
+def test_an_alarm_that_telegram_finds_too_long_or_wrong_comes_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(scene: Scene) -> None:
+        scene.outbox.post(alert("STRATEGY RAISED\n" + "<&>" * 3000, AlertKind.STRATEGY))
+        await scene.api.until(lambda: len(scene.api.said) == 3)
+        lines = "\n".join(f"line {k} <{'x' * 90}>" for k in range(100))
+        scene.outbox.post(alert("MANY LINES\n" + lines, AlertKind.PROTECTION))
+        await scene.heard(VIEWER, "line 99")
+
+    scene = play(folder, story, monkeypatch=monkeypatch)
+    texts = scene.api.texts(OWNER)
+    assert "STRATEGY RAISED" in texts[0]
+    assert all(f"line {k} " in "".join(texts) for k in range(100))
+    assert scene.warnings == []
+
+
+def test_an_answer_waits_for_a_short_flood(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        scene.api.flood_s = 1
+        scene.api.write(OWNER, "/version")
+        await scene.heard(OWNER, "lopside")
+
+    play(folder, story, monkeypatch=monkeypatch)
+
+
+def test_a_button_pressed_too_late_does_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        scene.api.write(OWNER, "/flatten")
+        await scene.heard(OWNER, "good for a minute")
+        do, _ = scene.api.said[-1].buttons
+        scene.clock.ahead_ns += VALID_NS
+        scene.api.press(OWNER, do)
+        await scene.heard(OWNER, "expired")
+
+    assert play(folder, story, monkeypatch=monkeypatch).done == []
+
+
+def test_verbs_that_name_something_carry_it_to_the_engine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(scene: Scene) -> None:
+        for asked, words in (
+            ("/mode Day swing", "mode is done"),
+            ("/arm 8", "arm is done"),
+            ("/disarm", "disarm is done"),
+            ("/cancel btcusdt", "cancel is done"),
+        ):
+            scene.api.write(OPERATOR, asked)
+            await scene.heard(OPERATOR, words)
+        scene.api.write(OPERATOR, "/restart wall_fade")
+        await scene.heard(OPERATOR, "needs the role owner")
+        scene.api.write(OWNER, "/restart wall_fade")
+        await scene.heard(OWNER, "ask strategy wall_fade again")
+        scene.api.press(OWNER, scene.api.said[-1].buttons[0])
+        await scene.heard(OWNER, "restart is done")
+        scene.api.write(VIEWER, "/mode scalp")
+        await scene.heard(VIEWER, "needs the role operator")
+
+    done = play(folder, story, monkeypatch=monkeypatch).done
+    assert [(c.verb, c.subject) for c in done] == [
+        (Verb.MODE, "day swing"),
+        (Verb.ARM, "8"),
+        (Verb.DISARM, ""),
+        (Verb.CANCEL, "BTCUSDT"),
+        (Verb.RESTART, "wall_fade"),
+    ]
+
+
+def test_kinds_are_chosen_and_all_channels_muted_from_the_chat(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = Outbox()
+
+    async def story(scene: Scene) -> None:
+        scene.desk.others = (mail,)
+        for user, asked, words in (
+            (OWNER, "/settings wall on", "wall: on"),
+            (OWNER, "/settings exit off", "exit: off"),
+            (OWNER, "/settings protection off", "it always comes"),
+            (OWNER, "/settings exit loud", "expected one of on, silent, off"),
+            (VIEWER, "/settings exit on", "needs the role operator"),
+            (OPERATOR, "/mute 2", "Muted for 2 h"),
+        ):
+            scene.api.write(user, asked)
+            await scene.heard(user, words)
+
+    box = play(folder, story, monkeypatch=monkeypatch).outbox
+    assert box.delivery(AlertKind.WALL) is Delivery.ON
+    assert box.delivery(AlertKind.EXIT) is Delivery.OFF
+    assert box.delivery(AlertKind.PROTECTION) is Delivery.ON
+    assert mail.muted_until_ns == box.muted_until_ns == STATUS.now_ns + 2 * 3600 * NS_PER_S
+
+
 def test_a_server_that_is_down_at_the_start_is_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,7 +482,7 @@ def test_a_server_that_is_down_at_the_start_is_waited_for(
             await asyncio.gather(task, return_exceptions=True)
             return made
 
-    monkeypatch.setattr(module, "PACE_S", 0.0)
+    monkeypatch.setattr(courier, "PACE_S", 0.0)
     assert asyncio.run(scene()).warnings[0][0] == "telegram_unreachable"
 
 

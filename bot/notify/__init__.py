@@ -1,0 +1,1 @@
+"""Alerts beside Telegram: webhooks, e-mail and whatever else has an Apprise URL."""
