@@ -19,7 +19,7 @@ from bot.market.events import MAX_TICK, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues.levels import steps_of
 from bot.market.venues.protocol import Audit, Connect, Fetch, Hosts, Poll, Refusal, Wanted
-from bot.market.venues.scan import EXCH_NS, scanner, told_of
+from bot.market.venues.scan import EXCH_NS, make_ready, scanner, told_of
 
 EXAMPLES = 5
 """Refusals kept to be shown; the rest are counted."""
@@ -134,7 +134,8 @@ class Quick:
         self.state = state
         self.table = table
         self.told = told
-        self.values: memoryview[int] = memoryview(told)  # type: ignore[arg-type]  # an item of it costs a quarter of one of the array
+        # an item of it costs a quarter of an item of the array
+        self.values: memoryview[int] = memoryview(told)  # type: ignore[arg-type]
         self.take = take
         self.scan = scanner()
 
@@ -156,6 +157,7 @@ class VenueBase(ABC):
         venues = {i.venue for i in instruments.values()}
         if len(venues) != 1 or not venues <= set(self.VENUES):
             raise BadInput(f"expected instruments of one of {', '.join(self.VENUES)}, was {sorted(venues)}")
+        make_ready()
         self.venue = venues.pop()
         self.messages: Counter[str] = Counter()
         self.level_updates = 0

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from bot.core.errors import BadInput
 from bot.core.jit import hot, njit
-from bot.market.events import MAX_TICK, Flag, Kind, RowBuffer
+from bot.market.events import MAX_TICK, Flag, Kind, RowBuffer, empty_rows
 from bot.market.instruments import Instrument
 
 _SNAPSHOT, _LEVEL, _COMMIT = int(Kind.SNAPSHOT), int(Kind.LEVEL), int(Kind.COMMIT)
@@ -246,6 +246,11 @@ def decode_book(
             _why(bids, instrument) or _why(asks, instrument) or "levels: expected price and size of each"
         )
     return int(n)
+
+
+def compile_levels() -> None:
+    """Compile, or load into this process, what `decode_book` needs."""
+    _book_rows(b"[]", b"[]", np.array([1, 0, 1, 0], np.int64), empty_rows(2), 0, 0, 0, 0, False)
 
 
 def _why(text: bytes, instrument: Instrument) -> str:

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, njit
+from bot.core.jit import hot, njit, rare
 from bot.market.events import MAX_TICK, Flag, Kind, empty_rows
 from bot.market.instruments import Instrument
-from bot.market.venues.levels import put_row, quoted_steps, steps_of
+from bot.market.venues.levels import compile_levels, put_row, quoted_steps, steps_of
 
 
 class Means(IntEnum):
@@ -200,7 +200,7 @@ def _whole(text, i):  # type: ignore[no-untyped-def]
 _TRUE, _FALSE, _NULL = _one_word("true"), _one_word("false"), _one_word("null")
 
 
-@hot
+@rare
 def _passed(text, i):  # type: ignore[no-untyped-def]
     """The position behind a value that nobody asked for: a plain one, or a list of such."""
     if i >= len(text) or text[i] != _OPEN:
@@ -231,7 +231,7 @@ def _plain(text, i):  # type: ignore[no-untyped-def]
     return i
 
 
-@hot
+@rare
 def _object_level(text, i, told):  # type: ignore[no-untyped-def]
     """(ticks, lots, position behind) of `{"px":"61800.0","sz":"2.909","n":12}` at i, keys in any order."""
     price, lots = np.int64(-1), np.int64(-1)
@@ -304,7 +304,7 @@ def _levels(text, i, side, told, rows, n, recv_ns):  # type: ignore[no-untyped-d
     return n, _BAD
 
 
-@hot
+@rare
 def _two_lists(text, i, told, rows, n, recv_ns):  # type: ignore[no-untyped-def]
     """LEVEL rows of `[[bids],[asks]]`."""
     if i >= len(text) or text[i] != _OPEN:
@@ -318,7 +318,7 @@ def _two_lists(text, i, told, rows, n, recv_ns):  # type: ignore[no-untyped-def]
     return n, i + 1
 
 
-@hot
+@rare
 def _two_levels(text, i, told, rows, n, recv_ns):  # type: ignore[no-untyped-def]
     """LEVEL rows of `[bid,ask]`."""
     if i >= len(text) or text[i] != _OPEN or n + 2 > len(rows):
@@ -384,7 +384,7 @@ def _value(text, i, entry, told, at):  # type: ignore[no-untyped-def]
 
 @hot
 def _which(table, within, low, high, hint):  # type: ignore[no-untyped-def]
-    """Row of the key in the table, -1 where it is not named; looked for from `hint` on: order seldom changes."""
+    """Row of the key in the table from `hint` on, as order seldom changes; -1 where it is not named."""
     rows = len(table)
     for k in range(_OBJECTS, rows):
         row = hint + k - _OBJECTS
@@ -396,6 +396,12 @@ def _which(table, within, low, high, hint):  # type: ignore[no-untyped-def]
 
 
 @hot
+def _forget(told, at):  # type: ignore[no-untyped-def]
+    for k in range(at, at + VALUES):
+        told[k] = 0
+
+
+@hot
 def _walked(text, table, told, rows, n, recv_ns):  # type: ignore[no-untyped-def]
     """Read a frame: LEVEL rows from row n on, all else into `told`. The row behind, -1 for a refusal."""
     seen, hint, prints = np.int64(0), _OBJECTS, 0
@@ -403,7 +409,7 @@ def _walked(text, table, told, rows, n, recv_ns):  # type: ignore[no-untyped-def
     outer = 0  # the object two levels up
     each = np.int64(0)  # bit d: the object at depth d stands in a list
     at = FIRST_VALUE
-    told[at : at + VALUES] = 0
+    _forget(told, at)
     if len(text) < 2 or text[0] != _BEGIN:
         return _BAD
     i = 1
@@ -462,7 +468,7 @@ def _walked(text, table, told, rows, n, recv_ns):  # type: ignore[no-untyped-def
                     if prints >= MOST_PRINTS:
                         return _BAD
                     at += VALUES
-                    told[at : at + VALUES] = 0
+                    _forget(told, at)
                     seen &= ~table[within, 0]
                     depth += 1
                     i += 2
@@ -495,7 +501,7 @@ def _touch(rows, n, told, recv_ns, exch_ns, bid, bid_lots, ask, ask_lots):  # ty
     put_row(rows, n + 2, _K_COMMIT, recv_ns, exch_ns, market, 0, 0, 0.0, told[FIRST_VALUE + _ID], _F_BBO)
 
 
-@hot
+@rare
 def _prints(table, told, rows, n, recv_ns):  # type: ignore[no-untyped-def]
     """TRADE rows of everything told; the row behind them."""
     if n + told[PRINTS] > len(rows):
@@ -556,6 +562,12 @@ def scan(text, table, told, rows, used, recv_ns):  # type: ignore[no-untyped-def
         put_row(rows, used, _K_SNAPSHOT, recv_ns, exch_ns, market, 0, 0, 0.0, update_id, 0)
     put_row(rows, n, _K_COMMIT, recv_ns, exch_ns, market, 0, 0, 0.0, update_id, _F_SNAPSHOT if whole else 0)
     return n + 1 - used
+
+
+def make_ready() -> None:
+    """Compile, or load into this process, all that reads frames: to be done before a socket is heard."""
+    scanner()
+    compile_levels()
 
 
 @cache
