@@ -18,7 +18,7 @@ import msgspec
 
 from bot.app.config import TelegramConfig
 from bot.app.lag import LoopLag
-from bot.app.secrets import read_secret
+from bot.app.secrets import TELEGRAM_TOKEN, read_secret
 from bot.core.alerts import Alert
 from bot.core.clock import Clock
 from bot.core.errors import BadConfig
@@ -33,7 +33,6 @@ from bot.operate.outbox import Outbox, Post
 if TYPE_CHECKING:
     from bot.telegram.service import TelegramService
 
-TOKEN = "LOPSIDE_TELEGRAM_TOKEN"
 Warn = Callable[[str, Mapping[str, Any]], None]
 Picture = Callable[[str, str], Awaitable[bytes | None]]
 """Draws a symbol with a sentence; None where there is nothing to draw, or nothing to draw with."""
@@ -50,7 +49,7 @@ class Faces:
         clock: Clock,
         warn: Warn,
     ) -> None:
-        self._token = "" if telegram is None else read_secret(TOKEN, telegram.token_file)
+        self._token = "" if telegram is None else read_secret(TELEGRAM_TOKEN, telegram.token_file)
         self._config = telegram
         self._folder = folder
         self._clock = clock

@@ -43,6 +43,14 @@ _NOTES = {
     },
 }
 _ALARMS = {what: (kind, words) for kind, notes in _NOTES.items() for what, words in notes.items()}
+_FEEDS = {
+    "feed_disconnected": "{venue}: the connection {connection} was lost\n{reason}",
+    "feed_connected": "{venue}: the connection {connection} is back after {away_s:.1f} s",
+    "feed_silent": "{venue}: the connection {connection} says nothing; its books are not traded on",
+    "feed_speaks": "{venue}: the connection {connection} speaks again",
+    "books_restarted": "{venue}: its books begin anew\n{reason}",
+}
+"""A later word about a connection takes the place of one that nobody was told yet."""
 _QUIET_COMMANDS = ("proposed",)  # a preview is no deed
 
 
@@ -83,6 +91,9 @@ class Alerting:
         if known is not None:
             kind, words = known
             self._say(kind, now_ns, f"{words}\n{_figures(detail)}", key=f"{what} {_figures(detail)}")
+        elif what in _FEEDS:
+            key = f"feed {detail['venue']} {detail.get('connection', '')}"
+            self._say(AlertKind.CONNECTION, now_ns, _FEEDS[what].format_map(detail), key=key)
         elif what == "strategy_disabled":
             words = f"strategy {detail['strategy']} raised and is off; its positions are managed on"
             self._say(AlertKind.STRATEGY, now_ns, f"{words}\n{detail['error']}")

@@ -237,6 +237,19 @@ def test_the_book_bears_it_without_a_gap(fault: str, outcome: Get) -> None:
     assert o.same_book
 
 
+def test_people_are_told_that_a_connection_was_lost_and_is_back(outcome: Get) -> None:
+    told = [(what, detail["connection"]) for what, detail in outcome("disconnect").heard.news]
+    names = {name for _, name in told}
+    assert names == set(outcome("disconnect").heard.feed.links)
+    for name in names:
+        assert told.index(("feed_disconnected", name)) < told.index(("feed_connected", name))
+
+
+def test_people_are_told_of_silence_and_of_its_end(outcome: Get) -> None:
+    told = [what for what, _ in outcome(Fault.STALL.value).heard.news]
+    assert told.index("feed_silent") < told.index("feed_speaks")
+
+
 def test_messages_that_are_none_are_counted(outcome: Get) -> None:
     for fault in (Fault.GARBAGE, Fault.NAN, Fault.NEGATIVE, Fault.HUGE):
         assert outcome(fault).heard.feed.stream.refused >= 1, fault

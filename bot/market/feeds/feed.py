@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bot.core.clock import Clock
+from bot.core.units import NS_PER_S
 from bot.market.doubts import Doubt
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.feeds.audit import Comparison, Ladder, Witness, compare
@@ -130,6 +131,7 @@ class VenueFeed:
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _owed_lost: int = 0  # frames that did not get in, not yet told
     _owed: list[np.ndarray] = field(default_factory=list)  # rows that must get in, as soon as there is room
+    _lost_ns: dict[str, int] = field(default_factory=dict)  # connections that are away, since when
     _questioned: dict[int, float] = field(default_factory=dict)
     _restarted_s: float = -RESYNC_EVERY_S
 
@@ -198,6 +200,10 @@ class VenueFeed:
         now_ns = self.clock.now_ns()
         if self.on_raw is not None:
             self.on_raw(now_ns, f"+{name}", self.links[name].wanted.url.encode())
+        lost_ns = self._lost_ns.pop(name, 0)
+        if lost_ns:
+            away = {"away_s": round((now_ns - lost_ns) / NS_PER_S, 3)}
+            self._news("feed_connected", {"venue": self.stream.venue, "connection": name} | away)
         self._hear(self.stream.on_connected(name, now_ns, self._out), must=True)
 
     def frame(self, name: str, payload: bytes) -> bool:
@@ -207,8 +213,8 @@ class VenueFeed:
         return self._hear(self.stream.on_frame(name, now_ns, payload, self._out))
 
     def silent(self, name: str, is_silent: bool) -> None:
-        if is_silent:
-            self._news("feed_silent", {"venue": self.stream.venue, "connection": name})
+        what = "feed_silent" if is_silent else "feed_speaks"
+        self._news(what, {"venue": self.stream.venue, "connection": name})
         if name == next(iter(self.links)):  # the first carries the books
             for market, standing in self._standing.items():
                 standing.silent = is_silent
@@ -219,6 +225,7 @@ class VenueFeed:
 
     def disconnected(self, name: str, reason: str) -> None:
         now_ns = self.clock.now_ns()
+        self._lost_ns[name] = now_ns
         if not reason.startswith("renewed"):
             detail = {"venue": self.stream.venue, "connection": name, "reason": reason}
             self._news("feed_disconnected", detail)
