@@ -48,6 +48,8 @@ _FEEDS = {
     "feed_connected": "{venue}: the connection {connection} is back after {away_s:.1f} s",
     "feed_silent": "{venue}: the connection {connection} says nothing; its books are not traded on",
     "feed_speaks": "{venue}: the connection {connection} speaks again",
+    "topic_silent": "{venue}: the {topic} of {symbol} fell silent, while the rest of it flows",
+    "topic_speaks": "{venue}: the {topic} of {symbol} goes on",
     "books_restarted": "{venue}: its books begin anew\n{reason}",
 }
 """A later word about a connection takes the place of one that nobody was told yet."""
@@ -92,7 +94,8 @@ class Alerting:
             kind, words = known
             self._say(kind, now_ns, f"{words}\n{_figures(detail)}", key=f"{what} {_figures(detail)}")
         elif what in _FEEDS:
-            key = f"feed {detail['venue']} {detail.get('connection', '')}"
+            where = detail.get("connection") or f"{detail.get('symbol', '')} {detail.get('topic', '')}"
+            key = f"feed {detail['venue']} {where}"
             self._say(AlertKind.CONNECTION, now_ns, _FEEDS[what].format_map(detail), key=key)
         elif what == "strategy_disabled":
             words = f"strategy {detail['strategy']} raised and is off; its positions are managed on"

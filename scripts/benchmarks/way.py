@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -72,7 +72,8 @@ def figures(data: Path, count: int, rate: float) -> dict[str, np.ndarray]:
 async def ours(served: Served, done: np.ndarray) -> None:
     """The feed of a session, its inbox and its consumer, into the compiled loop with every feature awake."""
     from bot.app.pacing import consume
-    from bot.engine.inbox import Inbox, Numbering
+    from bot.core.commands import Answer
+    from bot.engine.inbox import Inbox, Item, Numbering
     from bot.engine.kernel import new_state
     from bot.market.events import empty_rows
     from bot.market.feeds.budget import RateBudget
@@ -89,9 +90,9 @@ async def ours(served: Served, done: np.ndarray) -> None:
     waiting: list[int] = []  # numbers of the frames whose rows are in the inbox, -1 of none
 
     class Noted(Inbox):
-        def offer(self, rows: np.ndarray) -> bool:
+        def offer(self, item: Item) -> bool:
             waiting.append(feed.links["public"].counts.frames - 1 if "public" in feed.links else -1)
-            return super().offer(rows)
+            return super().offer(item)
 
     def apply(rows: np.ndarray) -> None:
         nonlocal state
@@ -112,7 +113,11 @@ async def ours(served: Served, done: np.ndarray) -> None:
         Random(1),
     )
     applied(state, empty_rows(0))  # loads the compiled loop before a frame waits for it
-    reading = consume(inbox, Numbering(), apply, lambda: False, lambda: bool(done[-LAST:].any()), lambda: None)  # type: ignore[arg-type, return-value]
+
+    def is_over() -> bool:
+        return bool(done[-LAST:].any())
+
+    reading = consume(inbox, Numbering(), apply, lambda: False, is_over, lambda: Answer(True, ""))
     running = asyncio.create_task(feed.run())
     try:
         await reading
@@ -126,10 +131,10 @@ async def ccxt_pro(served: Served, done: np.ndarray) -> None:
     import ccxt.pro
     from ccxt.async_support.base.ws.client import json_parser
 
-    from scripts.benchmarks.feed import _market
+    from scripts.benchmarks.feed import market_of
 
     exchange: Any = ccxt.pro.binanceusdm()
-    exchange.set_markets([_market(exchange, KEY)])
+    exchange.set_markets([market_of(exchange, KEY)])
     book = exchange.order_book({}, 1000)
     told = exchange.parse_order_book(json_parser.loads(served.snapshot), SYMBOL, None, "bids", "asks")
     told["nonce"] = json_parser.loads(served.snapshot)["lastUpdateId"]
@@ -173,7 +178,15 @@ def serving(data: Path, count: int, rate: float) -> Iterator[tuple[int, np.ndarr
     with TemporaryDirectory() as folder:
         stamps = Path(folder) / "sent"
         sent = np.memmap(stamps, np.int64, "w+", shape=(count,))
-        command = [sys.executable, "-m", "scripts.benchmarks.way", str(data), str(count), str(rate), str(stamps)]
+        command = [
+            sys.executable,
+            "-m",
+            "scripts.benchmarks.way",
+            str(data),
+            str(count),
+            str(rate),
+            str(stamps),
+        ]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout is not None
@@ -200,8 +213,9 @@ async def _serve(data: Path, count: int, rate: float, stamps: Path) -> None:
         ws = web.WebSocketResponse(compress=False)
         await ws.prepare(request)
         await ws.receive()
-        if "market" not in request.path:
-            await _play(ws)
+        with suppress(ConnectionError):  # who has heard enough leaves
+            if "market" not in request.path:
+                await _play(ws)
         async for _ in ws:
             pass
         return ws

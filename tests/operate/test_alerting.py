@@ -144,10 +144,13 @@ def test_a_connection_that_came_back_takes_the_place_of_the_word_that_it_was_los
     assert lost.key == back.key != ""
 
 
-@pytest.mark.parametrize("what", ["feed_silent", "feed_speaks", "books_restarted"])
+@pytest.mark.parametrize(
+    "what", ["feed_silent", "feed_speaks", "books_restarted", "topic_silent", "topic_speaks"]
+)
 def test_whatever_else_a_feed_goes_through_is_told(what: str) -> None:
     heard = Heard()
-    heard.alerting.audit(T0, what, {"venue": "okx", "connection": "public", "reason": "levels differ"})
+    topic = {"topic": "book", "symbol": "BTC-USDT-SWAP", "reason": "levels differ"}
+    heard.alerting.audit(T0, what, {"venue": "okx", "connection": "public"} | topic)
     (alert,) = heard.alerts
     assert alert.kind is AlertKind.CONNECTION
     assert alert.text.startswith("okx: ")

@@ -106,6 +106,18 @@ for _fault in (Fault.STALL, Fault.HALF_OPEN):
     SCENARIOS[_fault.value] = silent(_fault)
 
 
+@scenario
+async def silent_book(o: Outcome) -> None:
+    """Depth messages of one symbol stop; its touches and trades, and the other symbol, flow."""
+    await started(o)
+    await asyncio.sleep(1.5)
+    o.server.faults.begin(Fault.DROP, symbol="BTCUSDT")
+    o.detected_s = await eventually(lambda: not o.heard.engine.trusted(0), 2 * STALL_S, "noticed")
+    assert o.heard.engine.trusted(1)
+    o.server.faults.end(Fault.DROP)
+    await heals(o)
+
+
 def snapshots(fault: Fault, count: int) -> Scenario:
     """The book is begun anew while REST misbehaves."""
 
@@ -220,6 +232,16 @@ def test_silence_is_noticed_although_the_socket_stands(fault: str, outcome: Get)
     assert o.detected_s <= STALL_S
     assert o.recovered_s <= RECOVER_S
     assert o.same_book
+
+
+def test_a_book_that_falls_silent_alone_is_noticed(outcome: Get) -> None:
+    o = outcome("silent_book")
+    assert o.detected_s <= STALL_S
+    assert o.recovered_s <= RECOVER_S
+    assert o.same_book
+    told = [(what, detail.get("symbol"), detail.get("topic")) for what, detail in o.heard.news]
+    assert ("topic_silent", "BTCUSDT", "book") in told
+    assert ("topic_silent", "ETHUSDT", "book") not in told
 
 
 @pytest.mark.parametrize("fault", SNAPSHOTS)

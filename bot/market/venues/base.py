@@ -68,6 +68,7 @@ class MarketState:
         self.last_touch = 0
         self.interval_s = 0  # between fundings, 0 unknown
         self.connected_ns = 0  # of the connection that brings its prints, 0 unknown
+        self._unordered = 0  # prints whose ids have no order
         self._recent: set[int | str] = set()
         self._recent_order: deque[int | str] = deque()
 
@@ -87,6 +88,10 @@ class MarketState:
             return False
         self.last_print = print_id
         return True
+
+    def is_old(self, update_id: int, stands_at: int) -> bool:
+        """Whether a snapshot shows no more than a book that stands: the second connection of a renewal."""
+        return 0 <= stands_at - update_id < _SAME_SEQUENCE
 
     def is_new_touch(self, update_id: int) -> bool:
         """Whether a touch is newer than the last one, by the same rule."""
@@ -108,10 +113,16 @@ class MarketState:
         self.connected_ns = self.connected_ns or recv_ns
         return 0 < exch_ns < self.connected_ns - HISTORY_NS
 
+    @property
+    def prints(self) -> int:
+        """Goes up with each print that counts."""
+        return self.last_print or self._unordered
+
     def is_unseen(self, print_id: int | str) -> bool:
         """The same for ids without order: none of the last 4,096."""
         if print_id in self._recent:
             return False
+        self._unordered += 1
         self._recent.add(print_id)
         self._recent_order.append(print_id)
         if len(self._recent_order) > _RECENT:

@@ -33,7 +33,7 @@ from bot.market.venues.base import (
 )
 from bot.market.venues.depth_sync import BUFFER_LIMIT, Change, DepthSync, Rule, Verdict
 from bot.market.venues.levels import decode_book
-from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
+from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Progress, Wanted
 from bot.market.venues.scan import FIRST_VALUE, Told
 
 USDM = "binance-usdm"
@@ -155,6 +155,13 @@ class BinanceStream(VenueBase):
 
     def synced(self) -> dict[str, bool]:
         return {symbol: book.sync.synced for symbol, book in self.books.items()}
+
+    def progress(self) -> dict[int, Progress]:
+        return {
+            b.market: Progress(b.sync.last, b.last_touch, b.last_print)
+            for b in self.books.values()
+            if b.sync.synced
+        }
 
     def status(self) -> dict[str, Any]:
         books = {

@@ -184,7 +184,9 @@ class BybitStream(ChainedStream):
         )
         self.messages["snapshot" if snapshot else "orderbook"] += 1
         self.level_updates += n - 1 - snapshot
-        if snapshot:
+        if snapshot and book.synced and data.u != 1 and book.is_old(data.u, book.last):
+            book.duplicates += 1
+        elif snapshot:
             book.join(data.u, name, recv_ns)
             self._book_topics[book.symbol] = topic
             out.keep(n)

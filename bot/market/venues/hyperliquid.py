@@ -96,6 +96,7 @@ class HyperliquidStream(ChainedStream):
 
     def _renewed(self, book: ChainedBook) -> None:
         self._fast.discard(book.symbol)
+        book.last_touch = 0
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         head = wire.HEAD.decode(payload)
@@ -161,8 +162,9 @@ class HyperliquidStream(ChainedStream):
     def _take_touch(
         self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
     ) -> tuple[Wanted, ...]:
-        out.used += n
-        self.messages["touch"] += 1
+        if quick.state.is_new_touch(quick.values[_ID]):
+            out.used += n
+            self.messages["touch"] += 1
         return self._ask(recv_ns) if self._lost else ()
 
     def _take_trades(
@@ -186,8 +188,9 @@ class HyperliquidStream(ChainedStream):
         exch_ns = self._stamp(message.time)
         best_bid = book.ticks(bid.px), book.lots(bid.sz)
         best_ask = book.ticks(ask.px), book.lots(ask.sz)
-        out.put_touch(recv_ns, exch_ns, book.market, *best_bid, *best_ask, message.time)
-        self.messages["touch"] += 1
+        if book.is_new_touch(message.time):
+            out.put_touch(recv_ns, exch_ns, book.market, *best_bid, *best_ask, message.time)
+            self.messages["touch"] += 1
 
     def _trades(self, data: list[wire.Print], recv_ns: int, out: RowBuffer) -> None:
         """The first frame of a subscription tells some 20 s of the past.

@@ -179,12 +179,16 @@ class OkxStream(ChainedStream):
         self.level_updates += n - 1 - snapshot
         if not snapshot and not book.synced:
             book.ignored += 1
+        elif snapshot and book.synced and data.seqId is not None and book.is_old(seq, book.last):
+            book.duplicates += 1
         elif text is not None and text.checksum() != data.checksum:
             self.messages["wrong checksum"] += 1
             self._break(book, recv_ns, out)
         elif snapshot or _links(book, data, text):
             if snapshot:
                 book.join(seq, name, recv_ns)
+            if seq < book.last:
+                book.last_touch = 0  # ids began anew
             book.last = seq
             if text is None:
                 self._texts.pop(book.symbol, None)
@@ -203,6 +207,8 @@ class OkxStream(ChainedStream):
         assert isinstance(book, ChainedBook)
         if not book.synced or values[_PREV] != book.last or values[_CHECKSUM] or book.symbol in self._texts:
             return None
+        if values[_ID] < book.last:
+            book.last_touch = 0  # ids began anew
         book.last = values[_ID]
         out.used += n
         self.messages["books"] += 1
@@ -232,15 +238,18 @@ class OkxStream(ChainedStream):
             self.messages["other"] += 1
             return
         self._touch_channels.add(book.symbol)
-        out.put_touch(recv_ns, exch_ns, book.market, *max(bids), *min(asks), max(data.seqId or 0, 0))
-        self.messages["touch"] += 1
+        touch_id = max(data.seqId or 0, 0)
+        if book.is_new_touch(touch_id):
+            out.put_touch(recv_ns, exch_ns, book.market, *max(bids), *min(asks), touch_id)
+            self.messages["touch"] += 1
 
     def _take_touch(
         self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
     ) -> tuple[Wanted, ...]:
         self._touch_channels.add(quick.state.symbol)
-        out.used += n
-        self.messages["touch"] += 1
+        if quick.state.is_new_touch(quick.values[_ID]):
+            out.used += n
+            self.messages["touch"] += 1
         return self._ask(recv_ns) if self._lost else ()
 
     def _tickers(self, data: list[wire.Touch], recv_ns: int, out: RowBuffer) -> None:
