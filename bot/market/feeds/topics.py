@@ -16,6 +16,8 @@ from bot.market.venues.protocol import Progress
 
 BOOK_AFTER_S = 2.4
 """Venues tell a book every 0.1 to 0.54 s; an alarm must come within 3 s."""
+BOOK_TIMES_USUAL = 3.0
+"""Of a book that comes seldom, as Hyperliquid's slow one every 5.4 s."""
 LEAST_S = {"touch": 10.0, "prints": 60.0}
 TIMES_USUAL = 20.0
 """A pause so many times as long as usual; with Poisson arrivals one in 5e8 is."""
@@ -37,7 +39,8 @@ class _Topic:
         if number == self.number:
             return
         if self.moves:
-            self.usual_s += _SHARE * (now_s - self.moved_s - self.usual_s)
+            share = 1.0 if self.moves == 1 else _SHARE
+            self.usual_s += share * (now_s - self.moved_s - self.usual_s)
         self.number, self.moved_s = number, now_s
         self.moves += 1
 
@@ -75,5 +78,6 @@ class MarketTopics:
             return False  # nothing flows: the connection's own silence is watched elsewhere
         if name == "book":
             touched_s = self._topics["touch"].moved_s
-            return topic.moves > 1 and quiet_s > BOOK_AFTER_S and touched_s > topic.moved_s + FLOWS_S / 2
+            late = quiet_s > max(BOOK_AFTER_S, BOOK_TIMES_USUAL * topic.usual_s)
+            return topic.moves > 1 and late and touched_s > topic.moved_s + FLOWS_S / 2
         return topic.moves >= MOVES_TO_KNOW and quiet_s > max(LEAST_S[name], TIMES_USUAL * topic.usual_s)

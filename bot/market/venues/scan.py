@@ -93,6 +93,7 @@ EXCH_NS, PRINTS = 8, 7
 """Of `told`, behind four steps, the market, and the symbol: time of the message, prints in it."""
 _MARKET, _SYMBOL = 4, 5
 
+_DEEPEST = 3  # objects within each other
 _OBJECTS, _COLUMNS, _WORD, _MOST_SYMBOL = 4, 7, 8, 16
 _BAD = -1
 _WHOLE, _QUOTED, _PRICE, _LOTS, _EITHER, _ONLY, _SPAN, _IS_SYMBOL = (int(m) for m in list(Means)[:8])
@@ -402,6 +403,27 @@ def _forget(told, at):  # type: ignore[no-untyped-def]
 
 
 @hot
+def _opened(text, i, means):  # type: ignore[no-untyped-def]
+    """The position behind the brace of an object, or of the first of a list of them."""
+    if means == _EACH:
+        i = i + 1 if i < len(text) and text[i] == _OPEN else len(text)
+    return i + 1 if i < len(text) and text[i] == _BEGIN else _BAD
+
+
+@hot
+def _content(text, i, entry, told, at, rows, n, recv_ns):  # type: ignore[no-untyped-def]
+    """Take what a key of the table leads to: (row behind the last LEVEL row, position behind)."""
+    means = entry[3]
+    if means in (_BIDS, _ASKS):
+        return _levels(text, i, 1 if means == _BIDS else -1, told, rows, n, recv_ns)
+    if means == _SIDES:
+        return _two_lists(text, i, told, rows, n, recv_ns)
+    if means == _BEST:
+        return _two_levels(text, i, told, rows, n, recv_ns)
+    return n, _value(text, i, entry, told, at)
+
+
+@hot
 def _walked(text, table, told, rows, n, recv_ns):  # type: ignore[no-untyped-def]
     """Read a frame: LEVEL rows from row n on, all else into `told`. The row behind, -1 for a refusal."""
     seen, hint, prints = np.int64(0), _OBJECTS, 0
@@ -430,25 +452,14 @@ def _walked(text, table, told, rows, n, recv_ns):  # type: ignore[no-untyped-def
             hint = row + 1
             means = table[row, 3]
             if means in (_INTO, _EACH):
-                if means == _EACH:
-                    if i >= len(text) or text[i] != _OPEN:
-                        return _BAD
-                    i += 1
-                    each |= np.int64(1) << (depth + 1)
-                if depth == 3 or i >= len(text) or text[i] != _BEGIN:
+                i = _opened(text, i, means)
+                if i < 0 or depth == _DEEPEST:
                     return _BAD
                 outer, parent, within = parent, within, table[row, 4]
                 depth += 1
-                i += 1
+                each |= np.int64(means == _EACH) << depth
                 continue
-            if means in (_BIDS, _ASKS):
-                n, i = _levels(text, i, 1 if means == _BIDS else -1, told, rows, n, recv_ns)
-            elif means == _SIDES:
-                n, i = _two_lists(text, i, told, rows, n, recv_ns)
-            elif means == _BEST:
-                n, i = _two_levels(text, i, told, rows, n, recv_ns)
-            else:
-                i = _value(text, i, table[row], told, at)
+            n, i = _content(text, i, table[row], told, at, rows, n, recv_ns)
         if i < 0:
             return _BAD
         while i < len(text) and text[i] == _END:

@@ -38,6 +38,10 @@ def test_a_book_is_silent_when_the_touch_moves_on_without_it() -> None:
     assert speaks_s == pytest.approx(40.0, abs=0.5)
 
 
+def test_a_book_that_comes_seldom_is_not_silent_between() -> None:
+    assert looked(200.0, lambda t: Progress(going(t, 5.4), going(t), going(t))) == []
+
+
 def test_a_quiet_market_is_no_silent_book() -> None:
     assert looked(120.0, lambda t: Progress(going(min(t, 20.0)), going(min(t, 20.0)), going(t))) == [
         (30.25, "touch", True)
