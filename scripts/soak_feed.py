@@ -73,8 +73,15 @@ async def _soak(server: Server, heard: Heard, seconds: float, draws: random.Rand
         server.faults.struck.clear()
         if not first_mb and loop.time() >= min(settled_s, end_s - 1):
             first_mb = _memory_mb()
-    gaps = heard.engine.counts[Kind.GAP]
-    return {"faults": struck, "gaps": gaps, "grown_mb": _memory_mb() - (first_mb or _memory_mb())}
+    last_mb = _memory_mb()
+    first_mb = first_mb or last_mb
+    return {
+        "faults": struck,
+        "gaps": heard.engine.counts[Kind.GAP],
+        "after_a_minute_mb": round(first_mb),
+        "at_the_end_mb": round(last_mb),
+        "grown_mb": round(last_mb - first_mb, 1),
+    }
 
 
 def _memory_mb() -> float:

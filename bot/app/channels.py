@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.app.config import NotifyConfig, TelegramConfig
-from bot.app.secrets import read_secret
+from bot.app.secrets import TELEGRAM_TOKEN, read_secret
 from bot.core.alerts import Alert, Urgency
 from bot.core.clock import Clock
 from bot.core.errors import BadConfig
@@ -22,7 +22,6 @@ from bot.operate.outbox import Outbox
 if TYPE_CHECKING:
     from bot.notify.service import NotifyService
 
-TOKEN = "LOPSIDE_TELEGRAM_TOKEN"
 URLS = "LOPSIDE_NOTIFY_URLS"
 UNREACHED_S = 30.0
 Warn = Callable[[str, Mapping[str, Any]], None]
@@ -51,7 +50,7 @@ class Access:
 
 def access_to(telegram: TelegramConfig, notify: NotifyConfig) -> Access:
     """Reads the secrets. Raises BadConfig where one is there and nobody who may use it."""
-    token = read_secret(TOKEN, telegram.token_file)
+    token = read_secret(TELEGRAM_TOKEN, telegram.token_file)
     if token and not (telegram.owners or telegram.operators or telegram.viewers):
         raise BadConfig(
             "telegram: a token but nobody who may use it; put your numeric user id under telegram.owners"

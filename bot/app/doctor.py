@@ -8,12 +8,12 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from random import Random
 from typing import Any
 
 from bot.app.config import Config
+from bot.app.doctor_keys import account, telegram
+from bot.app.findings import Finding, State
 from bot.app.live_markets import hosts_of, venues_of
 from bot.app.markets import symbol_on
 from bot.app.reach import Reached, reach_all
@@ -41,21 +41,6 @@ _TIMES = {
 }
 
 
-class State(StrEnum):
-    FINE = "fine"
-    WARNING = "warning"
-    BAD = "bad"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    what: str
-    state: State
-    said: str
-    advice: str = ""
-
-
 def examine(config: Config) -> Iterator[Finding]:
     """All findings, the quick ones first."""
     yield from disk(config)
@@ -63,8 +48,11 @@ def examine(config: Config) -> Iterator[Finding]:
     yield kernels()
     reached = reach_all({venue: public_hosts(venue) for venue in LIVE} | hosts_of(config))
     yield network(reached)
+    yield telegram(config)
     for venue in venues_of(config):
         yield from _venue(config, venue, hosts_of(config)[venue], reached[venue])
+    if all(part.fine for part in reached[venues_of(config)[0]]):
+        yield account(config)
 
 
 def before_live(config: Config, tell: Callable[[str], None]) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from bot.app.config import StorageConfig
 from bot.core.units import NS_PER_S
+from bot.market.tape.log import SEGMENT_BYTES
 
 _MB = 1024 * 1024
+SEGMENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,19 @@ class Quota:
             "make room, or lower storage.min_free_mb"
         )
 
+    @property
+    def segment_bytes(self) -> int:
+        """Of a tape's segments: so small that those which may go are always most of what there is."""
+        return min(self.max_bytes // SEGMENTS, SEGMENT_BYTES) if self.max_bytes else SEGMENT_BYTES
+
     def drop_oldest(self, keep: frozenset[Path] = frozenset()) -> int:
-        """Delete the oldest recordings until the rest fits; returns the bytes freed. `keep` is in use."""
+        """Delete the oldest recordings until the rest, and the segment that is begun, fit.
+
+        Returns the bytes freed. `keep` is in use.
+        """
         files = sorted(self._files(), key=lambda item: item[0])
-        total = sum(size for _, size, _ in files)
+        in_use = sum(size for _, size, path in files if path in keep)
+        total = sum(size for _, size, _ in files) + max(0, self.segment_bytes - in_use)
         freed = 0
         for _, size, path in files:
             if not self.max_bytes or total - freed <= self.max_bytes:

@@ -12,10 +12,14 @@ import numpy as np
 
 from bot.app.quota import Quota
 from bot.core.clock import Clock
+from bot.core.units import NS_PER_S
 from bot.market.tape import LogWriter, TapeHeader
+from bot.market.tape.log import SEGMENT_BYTES
 from bot.signals.state import Signals
 from bot.store.readings import FOLDER as READINGS_FOLDER
 from bot.store.readings import ReadingsWriter, drop_old_readings
+
+LOOK_EVERY_NS = 5 * NS_PER_S
 
 
 @dataclass(slots=True)
@@ -35,6 +39,7 @@ class Recording:
     stopped: str = ""  # why the tape ended early
     _segment: Path | None = None
     _beside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "compact"))
+    _looked_ns: int = 0
     _told: bool = False
     _compacting: Future[None] | None = None
 
@@ -52,6 +57,7 @@ class Recording:
             self.tape.flush()
             if self.tape.segment != self._segment:
                 self._rotate(self.tape.segment)
+            self._look_at_disk()
         except OSError as error:
             if self.quota is None:
                 raise
@@ -74,6 +80,11 @@ class Recording:
         self.readings = None
         return failure
 
+    def settle(self) -> None:
+        """Wait until what runs beside is done."""
+        if self._compacting is not None:
+            self._compacting.result()
+
     def close(self) -> None:
         if self.readings is not None:
             self.readings.close()
@@ -86,12 +97,17 @@ class Recording:
             self.readings.rotate()
             drop_old_readings(self.readings.folder, self.keep_days, self.clock.now_ns())
         self._segment = segment
-        if self.quota is not None:
+        if self.quota is not None and (self._compacting is None or self._compacting.done()):
+            self._compacting = self._beside.submit(self._tidy, self.quota, segment)
+
+    def _look_at_disk(self) -> None:
+        """Others write too: a segment may take hours, a disk fills in minutes."""
+        now_ns = self.clock.now_ns()
+        if self.quota is not None and now_ns - self._looked_ns >= LOOK_EVERY_NS:
+            self._looked_ns = now_ns
             reason = self.quota.room()
             if reason:
                 self._stop(reason)
-            elif self._compacting is None or self._compacting.done():
-                self._compacting = self._beside.submit(self._tidy, self.quota, segment)
 
     def _tidy(self, quota: Quota, segment: Path) -> None:
         if self.tape is not None:
@@ -121,7 +137,8 @@ def open_recording(
 
     `keep_days` 0 writes no readings. Raises as `LogWriter` does.
     """
-    tape = None if folder is None else LogWriter(folder, header)
+    segment_bytes = SEGMENT_BYTES if quota is None else quota.segment_bytes
+    tape = None if folder is None else LogWriter(folder, header, segment_bytes=segment_bytes)
     readings = None
     if keep_days:
         place = (session if folder is None else folder) / READINGS_FOLDER

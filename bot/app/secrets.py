@@ -9,6 +9,8 @@ from pathlib import Path
 
 from bot.core.errors import BadConfig
 
+TELEGRAM_TOKEN = "LOPSIDE_TELEGRAM_TOKEN"
+
 
 def read_secret(variable: str, file: Path | None, environ: Mapping[str, str] | None = None) -> str:
     """The secret, "" where there is none; the environment wins. BadConfig on a file that others can read."""

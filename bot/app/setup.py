@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.app.config import load
 from bot.app.config_text import chosen
 from bot.core.errors import BadInput
+from bot.market.instruments import Instrument
+
+if TYPE_CHECKING:
+    from bot.app.live_checks import AccountFacts
+    from bot.execution.ccxt_broker import Account
 
 SECRETS = "secrets"
 POLL_S = 10
@@ -51,6 +57,10 @@ def _kept(answers: Answers, folder: Path) -> dict[str, str]:
     return named
 
 
+class TelegramAway(BadInput):
+    """Telegram cannot be reached: nothing is said about the token."""
+
+
 def bot_name(token: str, base_url: str = "") -> str:
     """Telegram's name of the bot behind a token. Raises BadInput in words."""
     return asyncio.run(_bot_name(token, base_url))
@@ -66,7 +76,7 @@ async def _bot_name(token: str, base_url: str) -> str:
     except InvalidToken:
         raise BadInput("Telegram does not know this token; copy it from BotFather once more") from None
     except TelegramError as error:
-        raise BadInput(f"Telegram cannot be reached: {_clean(error, token)}") from None
+        raise TelegramAway(f"Telegram cannot be reached: {_clean(error, token)}") from None
 
 
 def first_writer(token: str, base_url: str = "", within_s: float = 120.0) -> tuple[int, str]:
@@ -90,7 +100,7 @@ async def _first_writer(token: str, base_url: str, within_s: float) -> tuple[int
     except TimeoutError:
         raise BadInput(f"nobody wrote to the bot within {within_s:.0f} s") from None
     except TelegramError as error:
-        raise BadInput(f"Telegram cannot be reached: {_clean(error, token)}") from None
+        raise TelegramAway(f"Telegram cannot be reached: {_clean(error, token)}") from None
 
 
 def _telegram(token: str, base_url: str) -> Any:
@@ -109,22 +119,23 @@ def _clean(error: Exception, token: str) -> str:
 def check_key(answers: Answers) -> str:
     """What the venue says of the account, in words. Raises BadInput and BadConfig when it will not do."""
     from bot.app.live_account import account_of
-    from bot.app.live_checks import check_account
     from bot.app.live_markets import live_instruments
-    from bot.core.clock import SystemClock
-    from bot.execution.ccxt_broker import CcxtBroker
 
     with TemporaryDirectory() as folder:
         config = load(environ={}, overrides={**answers.values, **_kept(answers, Path(folder))})
         instruments, account = live_instruments(config), account_of(config)
+    return asyncio.run(facts_of(account, instruments)).words
 
-    async def ask() -> str:
-        broker = CcxtBroker(account, instruments, SystemClock())
-        try:
-            await broker.start()
-            facts = await check_account(broker)
-        finally:
-            await broker.close()
-        return facts.words
 
-    return asyncio.run(ask())
+async def facts_of(account: Account, instruments: Sequence[Instrument]) -> AccountFacts:
+    """What the venue tells of an account; changes nothing there. Raises BadInput when it will not do."""
+    from bot.app.live_checks import check_account
+    from bot.core.clock import SystemClock
+    from bot.execution.ccxt_broker import CcxtBroker
+
+    broker = CcxtBroker(account, instruments, SystemClock())
+    try:
+        await broker.start()
+        return await check_account(broker)
+    finally:
+        await broker.close()

@@ -15,6 +15,7 @@ from bot.core.jit import CACHE_DIR
 from bot.engine.kernel import State, advance, new_state, read_cards
 from bot.market.events import empty_rows
 from bot.market.instruments import find
+from bot.market.venues.scan import make_ready
 
 WARM_S = 300.0
 """Long enough for decisions of every mode and, as a rule, for an order."""
@@ -29,6 +30,7 @@ def compile_all() -> Path:
     if not any(CACHE_DIR.rglob("*.nbi")):
         with _second_process():
             advance(_cold_state(), empty_rows(1), 0)
+    make_ready()
     with TemporaryDirectory(prefix="lopside-warmup-") as folder:
         config = Config().with_values({"storage.folder": folder, "session.name": "warmup"})
         options = SessionOptions(config, session="warmup", symbols=("BTCUSDT",), duration_s=WARM_S)

@@ -19,7 +19,7 @@ def doctor(
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Check disk, database, network, clock, and whether a venue's streams flow.
+    """Check disk, database, network, clock, a venue's streams, Telegram's token, and what the key may do.
 
     Exit code 1 when something is bad.
     """
@@ -30,7 +30,8 @@ def doctor(
         market__urls=url,
         session__name=session,
     )
-    from bot.app.doctor import State, examine
+    from bot.app.doctor import examine
+    from bot.app.findings import State
 
     marks = {State.FINE: "ok", State.WARNING: "warning", State.BAD: "BAD", State.SKIPPED: "skipped"}
     found = []

@@ -14,7 +14,8 @@ import numpy as np
 
 from bot.core.commands import Answer
 from bot.execution.news import News
-from bot.market.events import EVENT, Kind
+from bot.market.events import EVENT, Kind, empty_rows
+from bot.market.numbering import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +94,13 @@ class Numbering:
     def __init__(self, last_seq: int = 0, last_ns: int = 0) -> None:
         self.last_seq = last_seq
         self.last_ns = last_ns
+        number(empty_rows(0), 0, 0)  # compiled before a frame waits for it
 
     def rows(self, rows: np.ndarray) -> np.ndarray:
         """A numbered copy of a frame's rows."""
         rows = rows.copy()
-        rows["seq"] = np.arange(self.last_seq + 1, self.last_seq + 1 + rows.size)
-        clamped = np.maximum(rows["recv_ns"], self.last_ns)
-        rows["recv_ns"] = np.maximum.accumulate(clamped) if rows.size else clamped
-        if rows.size:
-            self.last_seq = int(rows["seq"][-1])
-            self.last_ns = int(rows["recv_ns"][-1])
+        self.last_ns = int(number(rows, self.last_seq, self.last_ns))
+        self.last_seq += rows.size
         return rows
 
     def item(self, arrived_ns: int) -> tuple[int, int]:

@@ -99,17 +99,18 @@ class RowBuffer:
     call; `room` hands out blank rows for a compiled decoder to fill, of which
     `keep` accepts the first n. Rows that are not kept never existed, which is
     how a message is decoded whole before any of it counts. `seq` is left 0:
-    the inbox numbers rows.
+    the inbox numbers rows. `used` rows of `storage` are kept ones; compiled
+    decoders that run every few microseconds write behind them without `room`.
     """
 
     def __init__(self, capacity: int = 1024) -> None:
         self._bytes = bytearray(max(capacity, 1) * EVENT.itemsize)
-        self._array = np.frombuffer(self._bytes, EVENT)
-        self._capacity = len(self._array)
-        self._used = 0
+        self.storage = np.frombuffer(self._bytes, EVENT)
+        self._capacity = len(self.storage)
+        self.used = 0
 
     def __len__(self) -> int:
-        return self._used
+        return self.used
 
     def put(
         self,
@@ -125,7 +126,7 @@ class RowBuffer:
         flags: int = 0,
     ) -> None:
         """Append one row. Raises struct.error, appending nothing, when a number does not fit its field."""
-        used = self._used
+        used = self.used
         if used == self._capacity:
             self._grow(1)
         _PACK_ROW(
@@ -142,7 +143,7 @@ class RowBuffer:
             side,
             flags,
         )
-        self._used = used + 1
+        self.used = used + 1
 
     def put_touch(
         self,
@@ -156,7 +157,7 @@ class RowBuffer:
         ref: int,
     ) -> None:
         """Append the three rows of a best bid/offer message at once; a third of the time of three `put`."""
-        used = self._used
+        used = self.used
         if used + 3 > self._capacity:
             self._grow(3)
         # fmt: off
@@ -167,24 +168,24 @@ class RowBuffer:
             0, recv_ns, exch_ns, ref, 0, 0.0, market, _COMMIT_ROW, 0, _BBO_FLAG,
         )
         # fmt: on
-        self._used = used + 3
+        self.used = used + 3
 
     def room(self, n: int) -> np.ndarray:
         """At least n rows behind the last one, to be written whole (they hold leftovers) and then kept.
 
         The view is good until the next call of any other method than `keep`.
         """
-        if self._used + n > self._capacity:
+        if self.used + n > self._capacity:
             self._grow(n)
-        return self._array[self._used :]
+        return self.storage[self.used :]
 
     def keep(self, n: int) -> None:
         """Append the first n rows of the last `room`."""
-        self._used += n
+        self.used += n
 
     def cut(self, n: int) -> None:
         """Forget all rows behind the first n: a message that was refused half way leaves nothing."""
-        self._used = min(self._used, n)
+        self.used = min(self.used, n)
 
     def extend(self, rows: np.ndarray) -> None:
         """Append finished EVENT rows."""
@@ -193,11 +194,11 @@ class RowBuffer:
 
     def take(self) -> np.ndarray:
         """All gathered rows as an EVENT array; the buffer is empty afterwards."""
-        rows = self._array[: self._used].copy()
-        self._used = 0
+        rows = self.storage[: self.used].copy()
+        self.used = 0
         return rows
 
     def _grow(self, n: int) -> None:
         self._bytes = self._bytes + bytes(max(n * EVENT.itemsize, len(self._bytes)))
-        self._array = np.frombuffer(self._bytes, EVENT)
-        self._capacity = len(self._array)
+        self.storage = np.frombuffer(self._bytes, EVENT)
+        self._capacity = len(self.storage)

@@ -54,6 +54,16 @@ _NOTES = {
 _ALARMS = {what: (kind, words) for kind, notes in _NOTES.items() for what, words in notes.items()}
 _STEPS = {"trust": (AlertKind.TRUST, "book"), "composite": (AlertKind.TRANSITION, "direction")}
 _TICKS, _LOTS = frozenset(("stop", "price", "trigger")), frozenset(("lots", "filled"))
+_FEEDS = {
+    "feed_disconnected": "{venue}: the connection {connection} was lost\n{reason}",
+    "feed_connected": "{venue}: the connection {connection} is back after {away_s:.1f} s",
+    "feed_silent": "{venue}: the connection {connection} says nothing; its books are not traded on",
+    "feed_speaks": "{venue}: the connection {connection} speaks again",
+    "topic_silent": "{venue}: the {topic} of {symbol} fell silent, while the rest of it flows",
+    "topic_speaks": "{venue}: the {topic} of {symbol} goes on",
+    "books_restarted": "{venue}: its books begin anew\n{reason}",
+}
+"""A later word about a connection takes the place of one that nobody was told yet."""
 _QUIET_COMMANDS = ("proposed",)  # a preview is no deed
 
 
@@ -100,6 +110,10 @@ class Alerting:
             kind, words = known
             figures = self._limit(detail) if kind is AlertKind.BREAKER else self._figures(detail)
             self._say(kind, now_ns, f"{words}\n{figures}", key=f"{what} {figures}")
+        elif what in _FEEDS:
+            where = detail.get("connection") or f"{detail.get('symbol', '')} {detail.get('topic', '')}"
+            key = f"feed {detail['venue']} {where}"
+            self._say(AlertKind.CONNECTION, now_ns, _FEEDS[what].format_map(detail), key=key)
         elif what == "strategy_disabled":
             words = f"strategy {detail['strategy']} raised and is off; its positions are managed on"
             self._say(AlertKind.STRATEGY, now_ns, f"{words}\n{detail['error']}")

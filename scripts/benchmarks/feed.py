@@ -2,7 +2,9 @@
 
 The same recorded frames, message by message, through our decoder and loop with
 every feature awake, and through the handler of ccxt.pro, which keeps a book
-and lists of trades. Neither has a socket; both parse the text themselves.
+and lists of trades. Neither has a socket; both parse the text themselves. OKX
+and Hyperliquid get the market of the Binance recording in their own words.
+Then the whole way from a server's send, over sockets (`way`).
 """
 
 # mypy: disallow-untyped-defs=False
@@ -17,6 +19,8 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,12 +34,16 @@ from bot.market.importers.cryptofeed import cryptofeed_frames
 from bot.market.instruments import find
 from bot.market.tape.raw import What
 from bot.market.venues.known import stream_of
+from scripts.benchmarks.way import figures as way_figures
 
 BTC_RECORDING = "hftbacktest/usdm/btcusdt_20240808.gz"
 BYBIT_RECORDING = "cryptofeed/BYBIT.jsonl.zst"
 BYBIT_COINS = ("BTC", "ETH", "SOL", "DOGE")
 AROUND_28 = range(24, 33)
 """Levels of a depth message that counts as the 28-level one of the target."""
+
+LOTS = {"okx:BTC-USDT-SWAP": "0.001", "hyperliquid:BTC": "0.001"}
+"""As in the recording their frames are made from."""
 
 Timed = dict[str, list[float]]
 
@@ -65,9 +73,66 @@ def bybit_frames(data: Path, most: int) -> Iterator[Frame]:
                 yield Frame(frame.recv_ns, frame.payload, kind)
 
 
+def okx_frames(data: Path, most: int) -> Iterator[Frame]:
+    """The recorded market of Binance as OKX would write it, its book begun by its first change."""
+    began = False
+    for frame, told in _told(data, most):
+        instrument, stamp = "BTC-USDT-SWAP", str(told.get("E", 0))
+        if frame.kind.startswith("depth"):
+            sides = {name: [[p, q, "0", "1"] for p, q in told[name[0]]] for name in ("asks", "bids")}
+            ids = {"checksum": 0, "prevSeqId": told["pu"] if began else -1, "seqId": told["u"]}
+            action, began = "update" if began else "snapshot", True
+            yield _okx(frame, "books", {**sides, "ts": stamp, **ids}, action=action)
+        elif frame.kind == "bookTicker":
+            best = {"asks": [[told["a"], told["A"], "0", "1"]], "bids": [[told["b"], told["B"], "0", "1"]]}
+            yield _okx(frame, "bbo-tbt", {**best, "ts": stamp, "seqId": told["u"]})
+        elif frame.kind == "trade" and told["X"] == "MARKET":
+            side = "sell" if told["m"] else "buy"
+            one = {"instId": instrument, "tradeId": str(told["t"]), "px": told["p"], "sz": told["q"]}
+            yield _okx(frame, "trades", {**one, "side": side, "ts": stamp, "count": "1"})
+
+
+def _okx(frame: Frame, channel: str, data: dict[str, Any], **more: str) -> Frame:
+    told = {"arg": {"channel": channel, "instId": "BTC-USDT-SWAP"}, **more, "data": [data]}
+    return frame._replace(payload=json.dumps(told, separators=(",", ":")).encode())
+
+
+def hyperliquid_frames(data: Path, most: int) -> Iterator[Frame]:
+    """The same as Hyperliquid would write it; what changed stands for its book, which it sends whole."""
+    for frame, told in _told(data, most):
+        time_ms = told.get("E", 0)
+        if frame.kind.startswith("depth"):
+            sides = [[_size(p, q) for p, q in told[name] if float(q)] for name in ("b", "a")]
+            yield _hyperliquid(frame, "l2Book", {"coin": "BTC", "time": time_ms, "levels": sides})
+        elif frame.kind == "bookTicker":
+            best = [_size(told["b"], told["B"]), _size(told["a"], told["A"])]
+            yield _hyperliquid(frame, "bbo", {"coin": "BTC", "time": time_ms, "bbo": best})
+        elif frame.kind == "trade" and told["X"] == "MARKET":
+            side = "A" if told["m"] else "B"
+            one = {"coin": "BTC", "side": side, "px": told["p"], "sz": told["q"], "time": time_ms}
+            users = {"hash": "0x" + "0" * 64, "tid": told["t"], "users": ["0x" + "1" * 40, "0x" + "2" * 40]}
+            yield _hyperliquid(frame, "trades", [one | users])
+
+
+def _size(price: str, size: str) -> dict[str, Any]:
+    return {"px": price, "sz": size, "n": 1}
+
+
+def _hyperliquid(frame: Frame, channel: str, data: Any) -> Frame:
+    told = {"channel": channel, "data": data}
+    return frame._replace(payload=json.dumps(told, separators=(",", ":")).encode())
+
+
+def _told(data: Path, most: int) -> Iterator[tuple[Frame, dict[str, Any]]]:
+    """Frames with what is in them; 28 levels are counted anew where zeros go."""
+    for frame in binance_frames(data, most):
+        if frame.kind != "snapshot":
+            yield frame, json.loads(frame.payload)["data"]
+
+
 def ours(venue: str, keys: list[str], frames: list[Frame]) -> tuple[Timed, Timed]:
     """µs a frame to rows, and to rows, book and features."""
-    instruments = tuple(find(key) for key in keys)
+    instruments = tuple(replace(find(key), lot=Decimal(LOTS.get(key, find(key).lot))) for key in keys)
     stream, out = stream_of(venue, dict(enumerate(instruments))), RowBuffer(1 << 14)
     state = new_state(instruments)
     decoded, whole = defaultdict(list), defaultdict(list)
@@ -109,23 +174,31 @@ class NoSocket:
         raise error
 
 
+PEERS = {
+    "binance-usdm": ("binanceusdm", "wss://fstream.binance.com/ws"),
+    "bybit-linear": ("bybit", "wss://stream.bybit.com/v5/public/linear"),
+    "okx": ("okx", "wss://ws.okx.com:8443/ws/v5/public"),
+    "hyperliquid": ("hyperliquid", "wss://api.hyperliquid.xyz/ws"),
+}
+UNHEARD = {("hyperliquid", "bookTicker")}
+"""What ccxt.pro makes nothing of."""
+
+
 async def theirs(venue: str, keys: list[str], frames: list[Frame]) -> Timed:
     """µs a frame, from text to the end of ccxt.pro's handler."""
     import ccxt.pro as ccxtpro
     from ccxt.async_support.base.ws.client import json_parser
 
-    exchange = ccxtpro.binanceusdm() if venue == "binance-usdm" else ccxtpro.bybit()
-    exchange.set_markets([_market(exchange, key) for key in keys])
-    url = (
-        "wss://fstream.binance.com/ws"
-        if venue == "binance-usdm"
-        else "wss://stream.bybit.com/v5/public/linear"
-    )
+    name, url = PEERS[venue]
+    exchange = getattr(ccxtpro, name)()
+    exchange.set_markets([market_of(exchange, key) for key in keys])
     client = NoSocket(url)
     timed = defaultdict(list)
     waits = venue == "binance-usdm"  # its book starts from REST, as ours does
     held: list[Any] = []
     for _, payload, kind in frames:
+        if (venue, kind) in UNHEARD:
+            continue
         if kind == "snapshot":
             waits = _start_book(exchange, client, json_parser.loads(payload), held)
             continue
@@ -152,16 +225,17 @@ def _start_book(exchange: Any, client: NoSocket, snapshot: dict[str, Any], held:
     return False
 
 
-def _market(exchange: Any, key: str) -> dict[str, Any]:
+def market_of(exchange: Any, key: str) -> dict[str, Any]:
     made = find(key)
-    base = made.symbol.removesuffix("USDT")
+    base = made.symbol.partition("-")[0].removesuffix("USDT")
     return exchange.safe_market_structure(
         {
             "id": made.symbol,
-            "symbol": f"{base}/USDT:USDT",
+            "symbol": f"{base}/{made.settle}:{made.settle}",
             "base": base,
-            "quote": "USDT",
-            "settle": "USDT",
+            "baseName": base,
+            "quote": made.settle,
+            "settle": made.settle,
             "type": "swap",
             "swap": True,
             "spot": False,
@@ -169,11 +243,12 @@ def _market(exchange: Any, key: str) -> dict[str, Any]:
             "linear": True,
             "contractSize": 1.0,
             "precision": {"price": float(made.tick), "amount": float(made.lot)},
+            "info": {"name": base},
         }
     )
 
 
-def shown(timed: list[float]) -> str:
+def shown(timed: Any) -> str:
     return f"{np.median(timed):7.2f} {np.percentile(timed, 99):8.2f}"
 
 
@@ -181,11 +256,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of recordings")
     parser.add_argument("--frames", type=int, default=40_000, help="of each venue (default 40000)")
+    parser.add_argument("--rate", type=float, default=500.0, help="frames a second of the way (default 500)")
+    parser.add_argument("--way", type=int, default=5000, help="frames of the way, 0: none (default 5000)")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     venues = (
         ("binance-usdm", ["binance-usdm:BTCUSDT"], binance_frames),
         ("bybit-linear", [f"bybit-linear:{coin}USDT" for coin in BYBIT_COINS], bybit_frames),
+        ("okx", ["okx:BTC-USDT-SWAP"], okx_frames),
+        ("hyperliquid", ["hyperliquid:BTC"], hyperliquid_frames),
     )
     figures = []
     gc.collect()
@@ -200,23 +279,38 @@ def main() -> None:
         peer = asyncio.run(theirs(venue, keys, frames))
         figures += [
             (venue, kind, len(whole[kind]), decoded[kind], whole[kind], peer[kind])
-            for kind in sorted(peer)
-            if peer[kind]
+            for kind in sorted(decoded)
+            if kind != "snapshot"
         ]
+    way = way_figures(args.data, args.way, args.rate) if args.way else {}
     if args.json:
         names = ("rows", "rows, book and features", "ccxt.pro")
-        print(json.dumps([
+        told: list[dict[str, Any]] = [
             {"venue": venue, "kind": kind, "frames": n}
-            | {name: np.percentile(t, [50, 99]).tolist() for name, t in zip(names, timed, strict=True)}
+            | {name: np.percentile(t, [50, 99]).tolist() for name, t in zip(names, timed, strict=True) if t}
             for venue, kind, n, *timed in figures
-        ]))  # fmt: skip
+        ]
+        told += [
+            {"way": name, "rate": args.rate, "frames": us.size, "us": np.percentile(us, [50, 99]).tolist()}
+            for name, us in way.items()
+        ]
+        print(json.dumps(told))
         return
     print("µs a frame, p50 and p99" + " " * 22 + "to rows    + book, features         ccxt.pro   times")
     for venue, kind, n, rows_us, whole_us, peer_us in figures:
-        times = np.median(peer_us) / np.median(whole_us)
-        print(
-            f"{venue:13s} {kind:20s} {n:6d} {shown(rows_us)} {shown(whole_us)} {shown(peer_us)} {times:6.1f}x"
-        )
+        beside = f"{shown(peer_us)} {np.median(peer_us) / np.median(whole_us):6.1f}x" if peer_us else ""
+        print(f"{venue:13s} {kind:20s} {n:6d} {shown(rows_us)} {shown(whole_us)} {beside}")
+    if way:
+        print(f"\nµs from a server's send to the end, p50 and p99, {args.rate:.0f} frames a second")
+    for name, us in way.items():
+        print(f"{WAYS[name]:34s} {us.size:6d} {shown(us)}")
+
+
+WAYS = {
+    "ours": "ours, to updated signals",
+    "ccxt.pro": "ccxt.pro, to its book and trades",
+    "websockets": "websockets, to the bytes",
+}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.app.quota import Quota
 from bot.app.recording import Recording, open_recording
 from bot.core.clock import ManualClock
 from bot.market.events import Kind, empty_rows
@@ -118,3 +119,39 @@ def test_a_failure_is_told_once(tmp_path: Path, header: TapeHeader) -> None:
     assert "readings" in recording.failure()
     assert recording.failure() == ""
     ticks(recording, 1, 1)
+
+
+def test_a_session_never_holds_more_than_its_share(tmp_path: Path, header: TapeHeader) -> None:
+    """However long it runs, with what earlier sessions left, and not only when a full segment ends."""
+    earlier = tmp_path / "earlier" / "000001.log"
+    earlier.parent.mkdir()
+    earlier.write_bytes(bytes(400_000))
+    os.utime(earlier, ns=(T0 // 2,) * 2)
+    quota = Quota(tmp_path, 800_000, 0)
+    clock = ManualClock(NOW_NS)
+    recording = open_recording(tmp_path / "now", header, tmp_path, 1, CARDS, 0.0, clock, quota)
+    random = np.random.default_rng(3)
+    most = 0
+    for k in range(200):
+        rows = trades(1 + 500 * k, 500)
+        rows["value"] = random.random(500)  # so that compacting gains little
+        rows["exch_ns"] = rows["ref"] = random.integers(1, 2**60, 500)
+        recording.append(rows)
+        recording.settle()
+        most = max(most, sum(path.stat().st_size for path in tmp_path.rglob("*.*") if path.is_file()))
+    recording.close()
+    assert not earlier.exists()
+    assert 400_000 < most <= 800_000
+    assert open_tape(tmp_path / "now").row_count > 0
+
+
+def test_a_disk_that_fills_up_ends_the_recording_before_the_segment_does(
+    tmp_path: Path, header: TapeHeader
+) -> None:
+    clock = ManualClock(NOW_NS)
+    full = Quota(tmp_path, 10**9, 1 << 60)
+    recording = open_recording(tmp_path / "now", header, tmp_path, 1, CARDS, 0.0, clock, full)
+    recording.append(trades(1, 5))
+    assert "storage.min_free_mb" in recording.failure()
+    recording.append(trades(6, 5))  # the session goes on
+    recording.close()

@@ -136,6 +136,30 @@ def test_what_is_audited_and_matters_is_told(what: str, detail: dict[str, Any], 
     assert alert.kind is kind
 
 
+def test_a_connection_that_came_back_takes_the_place_of_the_word_that_it_was_lost() -> None:
+    heard = Heard()
+    at = {"venue": "okx", "connection": "public"}
+    heard.alerting.audit(T0, "feed_disconnected", at | {"reason": "silent for 9.1 s"})
+    heard.alerting.audit(T0 + 1, "feed_connected", at | {"away_s": 1.25})
+    lost, back = heard.alerts
+    assert {lost.kind, back.kind} == {AlertKind.CONNECTION}
+    assert lost.text == "okx: the connection public was lost\nsilent for 9.1 s"
+    assert back.text == "okx: the connection public is back after 1.2 s"
+    assert lost.key == back.key != ""
+
+
+@pytest.mark.parametrize(
+    "what", ["feed_silent", "feed_speaks", "books_restarted", "topic_silent", "topic_speaks"]
+)
+def test_whatever_else_a_feed_goes_through_is_told(what: str) -> None:
+    heard = Heard()
+    topic = {"topic": "book", "symbol": "BTC-USDT-SWAP", "reason": "levels differ"}
+    heard.alerting.audit(T0, what, {"venue": "okx", "connection": "public"} | topic)
+    (alert,) = heard.alerts
+    assert alert.kind is AlertKind.CONNECTION
+    assert alert.text.startswith("okx: ")
+
+
 def test_previews_and_housekeeping_are_no_news() -> None:
     heard = Heard()
     heard.alerting.audit(T0, "cancel", {"client_id": "z"})

@@ -106,6 +106,18 @@ for _fault in (Fault.STALL, Fault.HALF_OPEN):
     SCENARIOS[_fault.value] = silent(_fault)
 
 
+@scenario
+async def silent_book(o: Outcome) -> None:
+    """Depth messages of one symbol stop; its touches and trades, and the other symbol, flow."""
+    await started(o)
+    await asyncio.sleep(1.5)
+    o.server.faults.begin(Fault.DROP, symbol="BTCUSDT")
+    o.detected_s = await eventually(lambda: not o.heard.engine.trusted(0), 2 * STALL_S, "noticed")
+    assert o.heard.engine.trusted(1)
+    o.server.faults.end(Fault.DROP)
+    await heals(o)
+
+
 def snapshots(fault: Fault, count: int) -> Scenario:
     """The book is begun anew while REST misbehaves."""
 
@@ -222,6 +234,16 @@ def test_silence_is_noticed_although_the_socket_stands(fault: str, outcome: Get)
     assert o.same_book
 
 
+def test_a_book_that_falls_silent_alone_is_noticed(outcome: Get) -> None:
+    o = outcome("silent_book")
+    assert o.detected_s <= STALL_S
+    assert o.recovered_s <= RECOVER_S
+    assert o.same_book
+    told = [(what, detail.get("symbol"), detail.get("topic")) for what, detail in o.heard.news]
+    assert ("topic_silent", "BTCUSDT", "book") in told
+    assert ("topic_silent", "ETHUSDT", "book") not in told
+
+
 @pytest.mark.parametrize("fault", SNAPSHOTS)
 def test_a_book_is_begun_anew_whatever_rest_answers_first(fault: str, outcome: Get) -> None:
     o = outcome(fault)
@@ -235,6 +257,19 @@ def test_the_book_bears_it_without_a_gap(fault: str, outcome: Get) -> None:
     o = outcome(fault)
     assert o.gaps == 0
     assert o.same_book
+
+
+def test_people_are_told_that_a_connection_was_lost_and_is_back(outcome: Get) -> None:
+    told = [(what, detail["connection"]) for what, detail in outcome("disconnect").heard.news]
+    names = {name for _, name in told}
+    assert names == set(outcome("disconnect").heard.feed.links)
+    for name in names:
+        assert told.index(("feed_disconnected", name)) < told.index(("feed_connected", name))
+
+
+def test_people_are_told_of_silence_and_of_its_end(outcome: Get) -> None:
+    told = [what for what, _ in outcome(Fault.STALL.value).heard.news]
+    assert told.index("feed_silent") < told.index("feed_speaks")
 
 
 def test_messages_that_are_none_are_counted(outcome: Get) -> None:

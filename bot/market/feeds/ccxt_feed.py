@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.core.clock import Clock
 from bot.core.errors import BadInput
-from bot.core.units import NS_PER_MS
+from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.feeds.backoff import Backoff
 from bot.market.feeds.feed import FeedCounts, Sink
@@ -33,6 +33,7 @@ class _Told:
     bids: dict[int, int] = field(default_factory=dict)
     asks: dict[int, int] = field(default_factory=dict)
     begun: bool = False
+    lost_ns: int = 0  # 0 never
     updates: int = 0
     trades: dict[str, None] = field(default_factory=dict)  # ids, in order
 
@@ -142,6 +143,8 @@ class CcxtFeed:
         flags = 0 if told.begun else Flag.SNAPSHOT
         ref = int(book.get("nonce") or told.updates)
         out.put(Kind.COMMIT, now_ns, exch_ns, market, ref=ref, flags=flags)
+        if not told.begun and told.lost_ns:
+            self._news("feed_connected", market, away_s=round((now_ns - told.lost_ns) / NS_PER_S, 3))
         told.bids, told.asks, told.begun = bids, asks, True
         await self._give(out)
 
@@ -181,9 +184,16 @@ class CcxtFeed:
         if not told.begun:
             return
         told.begun = False
+        told.lost_ns = now_ns = self.clock.now_ns()
+        self._news("feed_disconnected", market, reason=self.last_trouble)
         out = RowBuffer()
-        out.put(Kind.GAP, self.clock.now_ns(), 0, market)
+        out.put(Kind.GAP, now_ns, 0, market)
         await self._give(out)
+
+    def _news(self, what: str, market: int, **detail: Any) -> None:
+        if self.on_news is not None:
+            symbol = self.instruments[market].symbol
+            self.on_news(what, {"venue": self.venue, "connection": symbol} | detail)
 
     async def _give(self, out: RowBuffer) -> None:
         """ccxt has the newest book whenever we ask, so waiting for room loses nothing of it."""

@@ -17,11 +17,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from bot.core.clock import Clock
+from bot.core.units import NS_PER_S
 from bot.market.doubts import Doubt
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.feeds.audit import Comparison, Ladder, Witness, compare
-from bot.market.feeds.link import Link, LinkCounts
+from bot.market.feeds.link import OWN_PAUSE_S, Link, LinkCounts
 from bot.market.feeds.rest import Rest, Trouble
+from bot.market.feeds.topics import MarketTopics
 from bot.market.instruments import Instrument
 from bot.market.venues.protocol import Asked, Audit, Fetch, Hosts, Poll, Reconnect, VenueStream, Wanted
 
@@ -33,6 +35,9 @@ SETTLE_S = 3.0
 AT_ONCE = 4
 """REST requests in flight."""
 QUESTION_EVERY_S = 20.0
+TOPICS_EVERY_S = 0.25
+BOOK_ANEW_S = 9.0
+"""A book whose topic is silent for so long is asked for anew, with its connection."""
 RESYNC_EVERY_S = 5.0
 """A connection is not restarted more often because of what its books look like."""
 
@@ -86,13 +91,14 @@ class _Standing:
     fresh: bool = False  # a message after the join
     audited: bool = False
     silent: bool = False
+    stuck: bool = False  # its book's topic is silent, while others flow
     differs: bool = False
 
     @property
     def doubt(self) -> Doubt:
         if self.differs:
             return Doubt.AUDIT
-        if self.silent:
+        if self.silent or self.stuck:
             return Doubt.SILENT
         return Doubt.NONE if self.fresh and self.audited else Doubt.UNPROVEN
 
@@ -130,6 +136,7 @@ class VenueFeed:
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _owed_lost: int = 0  # frames that did not get in, not yet told
     _owed: list[np.ndarray] = field(default_factory=list)  # rows that must get in, as soon as there is room
+    _lost_ns: dict[str, int] = field(default_factory=dict)  # connections that are away, since when
     _questioned: dict[int, float] = field(default_factory=dict)
     _restarted_s: float = -RESYNC_EVERY_S
 
@@ -145,6 +152,7 @@ class VenueFeed:
                 link = Link(wanted, self, self.random)
                 self.links[wanted.name] = link
                 tasks.create_task(link.run(), name=f"{self.stream.venue} {wanted.name}")
+            tasks.create_task(self._watch_topics())
             for poll in self.stream.polls():
                 tasks.create_task(self._poll(poll))
 
@@ -198,6 +206,10 @@ class VenueFeed:
         now_ns = self.clock.now_ns()
         if self.on_raw is not None:
             self.on_raw(now_ns, f"+{name}", self.links[name].wanted.url.encode())
+        lost_ns = self._lost_ns.pop(name, 0)
+        if lost_ns:
+            away = {"away_s": round((now_ns - lost_ns) / NS_PER_S, 3)}
+            self._news("feed_connected", {"venue": self.stream.venue, "connection": name} | away)
         self._hear(self.stream.on_connected(name, now_ns, self._out), must=True)
 
     def frame(self, name: str, payload: bytes) -> bool:
@@ -207,8 +219,8 @@ class VenueFeed:
         return self._hear(self.stream.on_frame(name, now_ns, payload, self._out))
 
     def silent(self, name: str, is_silent: bool) -> None:
-        if is_silent:
-            self._news("feed_silent", {"venue": self.stream.venue, "connection": name})
+        what = "feed_silent" if is_silent else "feed_speaks"
+        self._news(what, {"venue": self.stream.venue, "connection": name})
         if name == next(iter(self.links)):  # the first carries the books
             for market, standing in self._standing.items():
                 standing.silent = is_silent
@@ -219,6 +231,7 @@ class VenueFeed:
 
     def disconnected(self, name: str, reason: str) -> None:
         now_ns = self.clock.now_ns()
+        self._lost_ns[name] = now_ns
         if not reason.startswith("renewed"):
             detail = {"venue": self.stream.venue, "connection": name, "reason": reason}
             self._news("feed_disconnected", detail)
@@ -231,6 +244,37 @@ class VenueFeed:
         for standing in self._standing.values():
             standing.silent = False
         self._hear((), must=True)
+
+    async def _watch_topics(self) -> None:
+        """A topic that is silent while others flow; a book that stays so begins anew."""
+        loop = asyncio.get_running_loop()
+        watched: dict[int, MarketTopics] = {}
+        while True:
+            looked_s = loop.time()
+            await asyncio.sleep(TOPICS_EVERY_S)
+            now_s = loop.time()
+            if now_s - looked_s > TOPICS_EVERY_S + OWN_PAUSE_S:
+                watched.clear()  # we did not listen ourselves
+            progress = self.stream.progress()
+            for market in list(watched.keys() - progress.keys()):
+                del watched[market]
+                self._standing[market].stuck = False
+            for market, told in progress.items():
+                topics = watched.setdefault(market, MarketTopics())
+                for topic, silent in topics.look(now_s, told).items():
+                    self._tell_topic(market, topic, silent)
+                if self._standing[market].stuck and topics.quiet_s("book", now_s) > BOOK_ANEW_S:
+                    self.resync(f"{self.instruments[market].key}: its book's topic is silent")
+
+    def _tell_topic(self, market: int, topic: str, silent: bool) -> None:
+        at = {"venue": self.stream.venue, "topic": topic, "symbol": self.instruments[market].symbol}
+        self._news("topic_silent" if silent else "topic_speaks", at)
+        if topic == "book":
+            standing = self._standing[market]
+            standing.stuck = silent
+            standing.fresh = standing.fresh and not silent
+            self._unsettled.add(market)
+            self._tell_doubts()
 
     async def room(self) -> None:
         """Before a connection is opened: what is owed goes first."""

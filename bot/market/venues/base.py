@@ -6,7 +6,7 @@ import math
 import struct
 from abc import ABC, abstractmethod
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from bot.market.events import MAX_TICK, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues.levels import steps_of
 from bot.market.venues.protocol import Audit, Connect, Fetch, Hosts, Poll, Refusal, Wanted
+from bot.market.venues.scan import EXCH_NS, make_ready, scanner, told_of
 
 EXAMPLES = 5
 """Refusals kept to be shown; the rest are counted."""
@@ -29,6 +30,7 @@ HISTORY_NS = 2 * NS_PER_S
 _EXCERPT = 120
 _CACHED_NUMBERS = 1 << 16
 _RECENT = 1 << 12
+_MOST_QUICK = 1 << 12
 _SAME_SEQUENCE = 1 << 20
 FIRST_MICROSECOND = 9_000_000_000_000
 """As milliseconds this is the year 2255."""
@@ -66,6 +68,7 @@ class MarketState:
         self.last_touch = 0
         self.interval_s = 0  # between fundings, 0 unknown
         self.connected_ns = 0  # of the connection that brings its prints, 0 unknown
+        self._unordered = 0  # prints whose ids have no order
         self._recent: set[int | str] = set()
         self._recent_order: deque[int | str] = deque()
 
@@ -86,6 +89,10 @@ class MarketState:
         self.last_print = print_id
         return True
 
+    def is_old(self, update_id: int, stands_at: int) -> bool:
+        """Whether a snapshot shows no more than a book that stands: the second connection of a renewal."""
+        return 0 <= stands_at - update_id < _SAME_SEQUENCE
+
     def is_new_touch(self, update_id: int) -> bool:
         """Whether a touch is newer than the last one, by the same rule."""
         if 0 <= self.last_touch - update_id < _SAME_SEQUENCE and self.last_touch:
@@ -93,15 +100,29 @@ class MarketState:
         self.last_touch = update_id
         return True
 
+    def are_unseen(self, ids: Sequence[int | str]) -> bool:
+        """Whether all are, as `is_unseen` has it; only then are they seen."""
+        if not self._recent.isdisjoint(ids) or len(set(ids)) != len(ids):
+            return False
+        for print_id in ids:
+            self.is_unseen(print_id)
+        return True
+
     def is_history(self, exch_ns: int, recv_ns: int) -> bool:
         """Whether a print is older than its connection, or where that is unknown than the first print."""
         self.connected_ns = self.connected_ns or recv_ns
         return 0 < exch_ns < self.connected_ns - HISTORY_NS
 
+    @property
+    def prints(self) -> int:
+        """Goes up with each print that counts."""
+        return self.last_print or self._unordered
+
     def is_unseen(self, print_id: int | str) -> bool:
         """The same for ids without order: none of the last 4,096."""
         if print_id in self._recent:
             return False
+        self._unordered += 1
         self._recent.add(print_id)
         self._recent_order.append(print_id)
         if len(self._recent_order) > _RECENT:
@@ -109,28 +130,59 @@ class MarketState:
         return True
 
 
+Take = Callable[["Quick", int, str, int, bytes, RowBuffer], tuple[Wanted, ...] | None]
+"""(what was read, rows, connection, receive time, frame, buffer): keeps the rows that `scan` made, or leaves
+everything as it was and returns None, so that the typed decoder judges the frame."""
+
+
+class Quick:
+    """One kind of frame of one market, which `scan` reads."""
+
+    __slots__ = ("name", "scan", "state", "table", "take", "told", "values")
+
+    def __init__(self, name: str, state: MarketState, table: np.ndarray, told: np.ndarray, take: Take):
+        self.name = name
+        self.state = state
+        self.table = table
+        self.told = told
+        # an item of it costs a quarter of an item of the array
+        self.values: memoryview[int] = memoryview(told)  # type: ignore[arg-type]
+        self.take = take
+        self.scan = scanner()
+
+
 class VenueBase(ABC):
-    """The part of a `VenueStream` that is the same everywhere."""
+    """The part of a `VenueStream` that is the same everywhere.
+
+    A frame that begins as an earlier one did, up to `KEY_END` (looked for from `KEY_FROM` on: what stands
+    before says kind and market), is read by `scan` and its rows are kept or left by a `Take`. All others,
+    and those that these do not take, are read by typed decoders.
+    """
 
     VENUES: ClassVar[tuple[str, ...]]
+    KEY_END: ClassVar[bytes]
+    KEY_FROM: ClassVar[int]
     hosts: Hosts
 
     def __init__(self, instruments: Mapping[int, Instrument]) -> None:
         venues = {i.venue for i in instruments.values()}
         if len(venues) != 1 or not venues <= set(self.VENUES):
             raise BadInput(f"expected instruments of one of {', '.join(self.VENUES)}, was {sorted(venues)}")
+        make_ready()
         self.venue = venues.pop()
         self.messages: Counter[str] = Counter()
         self.level_updates = 0
         self.not_market = 0
         self.duplicate_prints = 0
         self.history_prints = 0
+        self.typed = 0  # frames the typed decoders read; a venue that changes what it sends shows here
         self.refused = 0
         self.refusals: list[Refusal] = []
         self.exch_ns = 0  # of the last frame, 0 where it says none
         self.unknown_symbol = ""  # named by the last frame, which was ignored for it
         self._recv_ns = 0
         self._audits: list[Audit] = []
+        self._quick: dict[bytes, Quick] = {}
         for market, instrument in instruments.items():
             self.add(market, instrument)
 
@@ -143,9 +195,18 @@ class VenueBase(ABC):
         if recv_ns < self._recv_ns:
             recv_ns = self._recv_ns
         self._recv_ns = recv_ns
-        self.exch_ns = 0
         self.unknown_symbol = ""
-        used = len(out)
+        quick = self._quick.get(payload[: payload.find(self.KEY_END, self.KEY_FROM)])
+        if quick is not None:
+            n = quick.scan(payload, quick.table, quick.told, out.storage, out.used, recv_ns)
+            if n >= 0:
+                self.exch_ns = quick.values[EXCH_NS]
+                wanted = quick.take(quick, n, name, recv_ns, payload, out)
+                if wanted is not None:
+                    return wanted
+        self.exch_ns = 0
+        self.typed += 1
+        used = out.used
         try:
             return self._read(name, recv_ns, payload, out)
         except NOT_UNDERSTOOD as error:
@@ -188,6 +249,15 @@ class VenueBase(ABC):
     @abstractmethod
     def polls(self) -> tuple[Poll, ...]: ...
 
+    def _learn(self, payload: bytes, name: str, state: MarketState, table: np.ndarray, take: Take) -> None:
+        """Frames that begin like this one, which was understood, are read quickly from now on."""
+        key = payload[: payload.find(self.KEY_END, self.KEY_FROM)]
+        if key in self._quick or len(self._quick) >= _MOST_QUICK:
+            return
+        told = told_of(state.market, state.instrument)
+        if told is not None:
+            self._quick[key] = Quick(name, state, table, told, take)
+
     def _begin(self, recv_ns: int) -> int:
         self._recv_ns = max(self._recv_ns, recv_ns)
         self.exch_ns = 0
@@ -218,6 +288,7 @@ class VenueBase(ABC):
             "not_market": self.not_market,
             "duplicate_prints": self.duplicate_prints,
             "history_prints": self.history_prints,
+            "typed": self.typed,
             "refused": self.refused,
             "refusals": [f"{r.reason}: {r.excerpt}" for r in self.refusals],
         }

@@ -21,10 +21,20 @@ from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Contract, Instrument
 from bot.market.venues import binance_session as session
 from bot.market.venues import binance_wire as wire
-from bot.market.venues.base import FIRST_MICROSECOND, MarketState, VenueBase, amount, positive, reading
+from bot.market.venues.base import (
+    FIRST_MICROSECOND,
+    MarketState,
+    Quick,
+    Take,
+    VenueBase,
+    amount,
+    positive,
+    reading,
+)
 from bot.market.venues.depth_sync import BUFFER_LIMIT, Change, DepthSync, Rule, Verdict
 from bot.market.venues.levels import decode_book
-from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
+from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Progress, Wanted
+from bot.market.venues.scan import FIRST_VALUE, Told
 
 USDM = "binance-usdm"
 COINM = "binance-coinm"
@@ -32,6 +42,7 @@ SPOT = "binance-spot"
 
 _TRADE, _NOT_MARKET, _AGGREGATE = int(Kind.TRADE), int(Flag.NOT_MARKET), int(Flag.AGGREGATE)
 _PRINTS = {"MARKET": 0, wire.AGGREGATE: _AGGREGATE}
+_ID, _FROM, _PREV = (FIRST_VALUE + int(t) for t in (Told.ID, Told.FROM, Told.PREV))
 _S_PER_HOUR = 3600
 _USUAL_INTERVAL_S = 8 * _S_PER_HOUR
 _Rows = np.ndarray[Any, Any]
@@ -94,6 +105,8 @@ class BinanceStream(VenueBase):
     """
 
     VENUES = (USDM, COINM, SPOT)
+    KEY_END = b'"'
+    KEY_FROM = len(wire.COMBINED)
     hosts = session.HOSTS
 
     def __init__(self, instruments: Mapping[int, Instrument], *, buffer_limit: int = BUFFER_LIMIT) -> None:
@@ -110,6 +123,13 @@ class BinanceStream(VenueBase):
             wire.Other: self._other,
         }
         super().__init__(instruments)
+        depth = wire.depth_layout(needs_prev=self.venue != SPOT)
+        self._quick_kinds: dict[type, tuple[str, np.ndarray, Take]] = {
+            wire.Depth: ("depthUpdate", depth, self._take_depth),
+            wire.Trade: ("trade", wire.TRADE_LAYOUT, self._take_print),
+            wire.AggTrade: ("aggTrade", wire.AGG_TRADE_LAYOUT, self._take_print),
+            wire.BookTicker: ("bookTicker", wire.BOOK_TICKER_LAYOUT, self._take_touch),
+        }
 
     def connections(self, hosts: Hosts) -> tuple[Connect, ...]:
         if self.venue != USDM:
@@ -136,6 +156,13 @@ class BinanceStream(VenueBase):
     def synced(self) -> dict[str, bool]:
         return {symbol: book.sync.synced for symbol, book in self.books.items()}
 
+    def progress(self) -> dict[int, Progress]:
+        return {
+            b.market: Progress(b.sync.last, b.last_touch, b.last_print)
+            for b in self.books.values()
+            if b.sync.synced
+        }
+
     def status(self) -> dict[str, Any]:
         books = {
             symbol: {
@@ -155,7 +182,12 @@ class BinanceStream(VenueBase):
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         message = wire.read_fast(payload)
-        return self._handlers[message.__class__](message, recv_ns, out)
+        wanted = self._handlers[message.__class__](message, recv_ns, out)
+        quick = self._quick_kinds.get(message.__class__)
+        if quick is not None and payload.startswith(wire.COMBINED) and message.s in self.books:  # type: ignore[union-attr]
+            name, table, take = quick
+            self._learn(payload, name, self.books[message.s], table, take)  # type: ignore[union-attr]
+        return wanted
 
     def _book(self, symbol: str) -> BookState | None:
         book = self.books.get(symbol)
@@ -185,16 +217,28 @@ class BinanceStream(VenueBase):
             ref=message.u,
             snapshot=False,
         )
+        return self._changed(book, n, message.U, message.u, message.pu or 0, recv_ns, out)
+
+    def _take_depth(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...]:
+        values, book = quick.values, quick.state
+        assert isinstance(book, BookState)
+        return self._changed(book, n, values[_FROM], values[_ID], values[_PREV], recv_ns, out)
+
+    def _changed(
+        self, book: BookState, n: int, first: int, last: int, prev: int, recv_ns: int, out: RowBuffer
+    ) -> tuple[Wanted, ...]:
+        """A change of a book stands in `out`'s room."""
         self.messages["depthUpdate"] += 1
         self.level_updates += n - 1
-        prev = message.pu or 0
-        verdict = book.sync.on_change(message.U, message.u, prev)
+        verdict = book.sync.on_change(first, last, prev)
         if verdict is Verdict.APPLY:
             out.keep(n)
             return ()
         if verdict is Verdict.OLD:
             return ()
-        change = Change(message.U, message.u, prev, out.room(n)[:n].copy())
+        change = Change(first, last, prev, out.room(n)[:n].copy())
         if verdict is Verdict.BREAK:
             out.put(Kind.GAP, recv_ns, self.exch_ns, book.market, ref=book.sync.last)
         book.sync.hold(change)
@@ -313,6 +357,28 @@ class BinanceStream(VenueBase):
             book.last_touch = update_id
             out.put_touch(recv_ns, exch_ns, book.market, bid, bid_lots, ask, ask_lots, update_id)
             self.messages["bookTicker"] += 1
+        return ()
+
+    def _take_print(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...] | None:
+        book, trade_id = quick.state, quick.values[_ID]
+        if trade_id <= book.last_print:
+            return None
+        book.last_print = trade_id
+        out.used += n
+        self.messages[quick.name] += 1
+        return ()
+
+    def _take_touch(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...] | None:
+        book, update_id = quick.state, quick.values[_ID]
+        if update_id <= book.last_touch:
+            return None
+        book.last_touch = update_id
+        out.used += n
+        self.messages["bookTicker"] += 1
         return ()
 
     def _mark_price(self, message: wire.MarkPrice, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:

@@ -13,7 +13,11 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Raw, Struct
+
+from bot.market.events import Flag
+from bot.market.venues.scan import Form, Key, Means, Told, layout
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Stamp = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
@@ -189,15 +193,15 @@ def read(payload: bytes) -> Message:
     return Other("control")
 
 
-_COMBINED = b'{"stream":"'
+COMBINED = b'{"stream":"'
 _KNOWN_STREAMS = 4096
 _decoders: dict[bytes, tuple[str, msgspec.json.Decoder[Any]]] = {}
 
 
 def read_fast(payload: bytes) -> Message:
     """`read`, with one pass instead of two over a combined-stream frame of a stream that was seen before."""
-    if payload.startswith(_COMBINED):
-        start = len(_COMBINED)
+    if payload.startswith(COMBINED):
+        start = len(COMBINED)
         stream = payload[start : payload.find(b'"', start)]
         known = _decoders.get(stream)
         if known is not None:
@@ -228,3 +232,56 @@ def _read_data(event: str, data: Raw, stream: str) -> Message:
     if message.e and message.e != event:
         return Other(message.e)
     return message  # type: ignore[no-any-return]
+
+
+def _inner(event: str, *keys: Key) -> list[Key]:
+    """The keys of a combined-stream frame of an event."""
+    within = [
+        Key("e", Means.ONLY, words=(event, ""), needed=False),
+        Key("E", Means.WHOLE, Told.STAMP_ELSE, needed=False),
+        Key("T", Means.WHOLE, Told.STAMP, needed=False),
+        Key("s", Means.SYMBOL),
+        *keys,
+    ]
+    return [Key("data", Means.INTO, 1), *(key._replace(within=1) for key in within)]
+
+
+def _of_print(id_key: str, nature: str) -> list[Key]:
+    return [
+        Key(id_key, Means.WHOLE, Told.ID),
+        Key("p", Means.PRICE, Told.PRICE),
+        Key("q", Means.LOTS, Told.LOTS),
+        Key("X", Means.ONLY, words=(nature, ""), needed=False),
+        Key("m", Means.EITHER, Told.SIDE, words=("false", "true")),
+    ]
+
+
+def depth_layout(*, needs_prev: bool) -> np.ndarray:
+    return layout(
+        Form.CHANGES,
+        _inner(
+            "depthUpdate",
+            Key("U", Means.WHOLE, Told.FROM),
+            Key("u", Means.WHOLE, Told.ID),
+            Key("pu", Means.WHOLE, Told.PREV, needed=needs_prev),
+            Key("b", Means.BIDS),
+            Key("a", Means.ASKS),
+        ),
+    )
+
+
+TRADE_LAYOUT = layout(Form.PRINTS, _inner("trade", *_of_print("t", "MARKET")))
+AGG_TRADE_LAYOUT = layout(
+    Form.PRINTS, _inner("aggTrade", *_of_print("a", AGGREGATE)), flags=int(Flag.AGGREGATE)
+)
+BOOK_TICKER_LAYOUT = layout(
+    Form.TOUCH,
+    _inner(
+        "bookTicker",
+        Key("u", Means.WHOLE, Told.ID),
+        Key("b", Means.PRICE, Told.BID),
+        Key("B", Means.LOTS, Told.BID_LOTS),
+        Key("a", Means.PRICE, Told.ASK),
+        Key("A", Means.LOTS, Told.ASK_LOTS),
+    ),
+)

@@ -17,10 +17,11 @@ from bot.core.units import NS_PER_MS
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import bybit_wire as wire
-from bot.market.venues.base import amount, positive, reading
+from bot.market.venues.base import Quick, amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
+from bot.market.venues.scan import FIRST_VALUE, VALUES, Told
 
 LINEAR = "bybit-linear"
 HOSTS = Hosts(ws="wss://stream.bybit.com", rest="https://api.bybit.com")
@@ -37,6 +38,8 @@ _POLLED = (
     (Asked.AUDIT, "/v5/market/orderbook?category=linear&symbol={}&limit=50", 60.0),
     (Asked.LONG_SHORT, "/v5/market/account-ratio?category=linear&symbol={}&period=5min&limit=1", 60.0),
 )
+_ID, _SPAN = FIRST_VALUE + int(Told.ID), FIRST_VALUE + int(Told.SPAN)
+_LOW_HALF = 0xFFFFFFFF
 _S_PER_HOUR = 3600
 _SIDES = {"Buy": 1, "Sell": -1}
 
@@ -77,6 +80,8 @@ class BybitStream(ChainedStream):
     VENUES = (LINEAR,)
     hosts = HOSTS
     symbols_a_connection = _SYMBOLS_A_CONNECTION
+    KEY_END = b'"'
+    KEY_FROM = len(wire.TOPIC_FIRST)
 
     def __init__(self, instruments: Mapping[int, Instrument]) -> None:
         self._tickers: dict[str, TickerState] = {}
@@ -118,8 +123,12 @@ class BybitStream(ChainedStream):
         kind, _, _ = topic.partition(".")
         if kind == "orderbook":
             self._order_book(name, topic, wire.BOOK.decode(payload), recv_ns, out)
+            self._learn_book(topic, payload)
         elif kind == "publicTrade":
             self._trades(wire.TRADES.decode(payload), recv_ns, out)
+            book = self.books.get(topic.partition(".")[2])
+            if book is not None:
+                self._learn(payload, "trade", book, wire.TRADES_LAYOUT, self._take_trades)
         elif kind == "tickers":
             self._ticker(wire.TICKER.decode(payload), recv_ns, out)
         elif kind == "allLiquidation":
@@ -127,6 +136,16 @@ class BybitStream(ChainedStream):
         else:
             self._control(payload)
         return self._ask(recv_ns) if self._lost else ()
+
+    def _learn_book(self, topic: str, payload: bytes) -> None:
+        _, depth, symbol = topic.split(".", 2)
+        book = self.books.get(symbol)
+        if book is None:
+            return
+        if depth == "1" and symbol in self._touch_topics:
+            self._learn(payload, "touch", book, wire.TOUCH_LAYOUT, self._take_touch)
+        elif self._book_topics.get(symbol) == topic:
+            self._learn(payload, "orderbook", book, wire.CHANGE_LAYOUT, self._take_change)
 
     def _control(self, payload: bytes) -> None:
         """Topics that are not used, pongs, and answers to subscriptions."""
@@ -165,7 +184,9 @@ class BybitStream(ChainedStream):
         )
         self.messages["snapshot" if snapshot else "orderbook"] += 1
         self.level_updates += n - 1 - snapshot
-        if snapshot:
+        if snapshot and book.synced and data.u != 1 and book.is_old(data.u, book.last):
+            book.duplicates += 1
+        elif snapshot:
             book.join(data.u, name, recv_ns)
             self._book_topics[book.symbol] = topic
             out.keep(n)
@@ -178,6 +199,35 @@ class BybitStream(ChainedStream):
             book.duplicates += 1
         else:
             self._lose(book, recv_ns, out)
+
+    def _take_change(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...] | None:
+        book, update_id = quick.state, quick.values[_ID]
+        assert isinstance(book, ChainedBook)
+        if (
+            not book.synced
+            or update_id != book.last + 1
+            or update_id == 1
+            or not self._is_its_topic(book, payload)
+        ):
+            return None
+        book.last = update_id
+        out.used += n
+        self.messages["orderbook"] += 1
+        self.level_updates += n - 1
+        return self._ask(recv_ns) if self._lost else ()
+
+    def _is_its_topic(self, book: ChainedBook, payload: bytes) -> bool:
+        return payload.startswith(self._book_topics[book.symbol].encode(), len(wire.TOPIC_FIRST))
+
+    def _take_touch(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...] | None:
+        if quick.state.is_new_touch(quick.values[_ID]):
+            out.used += n
+            self.messages["touch"] += 1
+        return self._ask(recv_ns) if self._lost else ()
 
     def _touch(self, book: ChainedBook, message: wire.Book, recv_ns: int, out: RowBuffer) -> None:
         """Depth 1 comes as snapshots only; the same one again after 3 s of silence."""
@@ -220,6 +270,16 @@ class BybitStream(ChainedStream):
                 ref=told.seq,
                 flags=Flag.NOT_MARKET if apart else 0,
             )
+
+    def _take_trades(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...] | None:
+        spans = quick.values[_SPAN : _SPAN + n * VALUES : VALUES].tolist()
+        if not quick.state.are_unseen([payload[span >> 32 : span & _LOW_HALF].decode() for span in spans]):
+            return None
+        out.used += n
+        self.messages["trade"] += n
+        return self._ask(recv_ns) if self._lost else ()
 
     def _ticker(self, message: wire.Ticker, recv_ns: int, out: RowBuffer) -> None:
         fields = message.data

@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Raw, Struct
+
+from bot.market.venues.scan import Form, Key, Means, Told, layout
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Stamp = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
@@ -111,7 +114,7 @@ class RatioAnswer(Struct, gc=False):
     retCode: int = 0
 
 
-_TOPIC_FIRST = b'{"topic":"'
+TOPIC_FIRST = b'{"topic":"'
 
 
 def topic_of(payload: bytes) -> str:
@@ -119,8 +122,8 @@ def topic_of(payload: bytes) -> str:
 
     Raises msgspec.MsgspecError or UnicodeDecodeError when the frame is malformed.
     """
-    if payload.startswith(_TOPIC_FIRST):
-        start = len(_TOPIC_FIRST)
+    if payload.startswith(TOPIC_FIRST):
+        start = len(TOPIC_FIRST)
         return payload[start : payload.find(b'"', start)].decode()
     return HEAD.decode(payload).topic
 
@@ -132,3 +135,39 @@ TICKER = msgspec.json.Decoder(Ticker)
 LIQUIDATIONS = msgspec.json.Decoder(Liquidations)
 BOOK_ANSWER = msgspec.json.Decoder(BookAnswer)
 RATIO_ANSWER = msgspec.json.Decoder(RatioAnswer)
+
+
+def _book_layout(form: Form, kind: str) -> np.ndarray:
+    return layout(
+        form,
+        [
+            Key("type", Means.ONLY, words=(kind, "")),
+            Key("ts", Means.WHOLE, Told.STAMP_ELSE, needed=False),
+            Key("cts", Means.WHOLE, Told.STAMP, needed=False),
+            Key("data", Means.INTO, 1),
+            Key("s", Means.SYMBOL, within=1),
+            Key("b", Means.BIDS, within=1),
+            Key("a", Means.ASKS, within=1),
+            Key("u", Means.WHOLE, Told.ID, within=1),
+            Key("seq", Means.WHOLE, Told.SPAN, within=1, needed=False),
+        ],
+    )
+
+
+CHANGE_LAYOUT = _book_layout(Form.CHANGES, "delta")
+TOUCH_LAYOUT = _book_layout(Form.BEST_LEVELS, "snapshot")
+TRADES_LAYOUT = layout(
+    Form.PRINTS,
+    [
+        Key("data", Means.EACH, 1),
+        Key("T", Means.WHOLE, Told.STAMP, within=1),
+        Key("s", Means.SYMBOL, within=1),
+        Key("S", Means.EITHER, Told.SIDE, ("Buy", "Sell"), within=1),
+        Key("v", Means.LOTS, Told.LOTS, within=1),
+        Key("p", Means.PRICE, Told.PRICE, within=1),
+        Key("i", Means.SPAN, Told.SPAN, within=1),
+        Key("BT", Means.ONLY, words=("false", ""), within=1, needed=False),
+        Key("RPI", Means.ONLY, words=("false", ""), within=1, needed=False),
+        Key("seq", Means.WHOLE, Told.ID, within=1, needed=False),
+    ],
+)

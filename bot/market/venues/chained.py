@@ -16,7 +16,7 @@ from bot.market.instruments import Instrument
 from bot.market.venues.base import MarketState, VenueBase
 from bot.market.venues.chain import LONGEST_NS, ChainedBook
 from bot.market.venues.levels import decode_book
-from bot.market.venues.protocol import Send, Wanted
+from bot.market.venues.protocol import Progress, Send, Wanted
 
 MOST_LEVELS = 1 << 20
 
@@ -55,6 +55,9 @@ class ChainedStream(VenueBase):
 
     def synced(self) -> dict[str, bool]:
         return {symbol: book.synced for symbol, book in self.books.items()}
+
+    def progress(self) -> dict[int, Progress]:
+        return {b.market: Progress(b.last, b.last_touch, b.prints) for b in self.books.values() if b.synced}
 
     def status(self) -> dict[str, Any]:
         books = {

@@ -10,19 +10,22 @@ are public. One unknown coin in a subscription closes the whole connection.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import msgspec
+import numpy as np
 
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import hyperliquid_wire as wire
-from bot.market.venues.base import amount, positive, reading
+from bot.market.venues.base import Quick, Take, amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import MOST_LEVELS, ChainedStream
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
+from bot.market.venues.scan import FIRST_VALUE, Told
 
 HYPERLIQUID = "hyperliquid"
 HOSTS = Hosts(ws="wss://api.hyperliquid.xyz", rest="https://api.hyperliquid.xyz")
@@ -37,6 +40,8 @@ _AUDIT_EVERY_S = 60.0
 _HOUR_S = 3600
 _HOUR_NS = _HOUR_S * NS_PER_S
 _SIDES = {"B": 1, "A": -1}
+_BEGINS = re.compile(rb'\{"channel":"(l2Book|bbo|trades)","data":\[?\{"coin":"([^"\\]+)",')
+_ID, _FAST = FIRST_VALUE + int(Told.ID), FIRST_VALUE + int(Told.SIDE)
 
 
 class HyperliquidStream(ChainedStream):
@@ -45,9 +50,16 @@ class HyperliquidStream(ChainedStream):
     VENUES = (HYPERLIQUID,)
     hosts = HOSTS
     symbols_a_connection = _SYMBOLS_A_CONNECTION
+    KEY_END = b","  # behind the coin, which stands first in the data
+    KEY_FROM = len('{"channel":"activeAssetCtx",')
 
     def __init__(self, instruments: Mapping[int, Instrument]) -> None:
         self._fast: set[str] = set()  # coins whose book comes fast
+        self._quick_kinds: dict[str, tuple[np.ndarray, Take]] = {
+            "l2Book": (wire.BOOK_LAYOUT, self._take_book),
+            "bbo": (wire.TOUCH_LAYOUT, self._take_touch),
+            "trades": (wire.TRADES_LAYOUT, self._take_trades),
+        }
         super().__init__(instruments)
 
     def connections(self, hosts: Hosts) -> tuple[Connect, ...]:
@@ -84,6 +96,7 @@ class HyperliquidStream(ChainedStream):
 
     def _renewed(self, book: ChainedBook) -> None:
         self._fast.discard(book.symbol)
+        book.last_touch = 0
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         head = wire.HEAD.decode(payload)
@@ -99,6 +112,10 @@ class HyperliquidStream(ChainedStream):
             raise BadInput("expected subscriptions to be taken, but the venue says no")
         else:
             self.messages["other"] += 1
+        begins = _BEGINS.match(payload)
+        if begins is not None and (book := self.books.get(begins[2].decode())) is not None:
+            channel = begins[1].decode()
+            self._learn(payload, channel, book, *self._quick_kinds[channel])
         return self._ask(recv_ns) if self._lost else ()
 
     def _order_book(self, name: str, message: wire.Book, recv_ns: int, out: RowBuffer) -> None:
@@ -127,6 +144,39 @@ class HyperliquidStream(ChainedStream):
         self.messages["snapshot"] += 1
         self.level_updates += n - 2
 
+    def _take_book(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...] | None:
+        book, time, fast = quick.state, quick.values[_ID], quick.values[_FAST] == 1
+        assert isinstance(book, ChainedBook)
+        if (book.symbol in self._fast and not fast) or (book.synced and time < book.last):
+            return None
+        if fast:
+            self._fast.add(book.symbol)
+        book.join(time, name, recv_ns)
+        out.used += n
+        self.messages["snapshot"] += 1
+        self.level_updates += n - 2
+        return self._ask(recv_ns) if self._lost else ()
+
+    def _take_touch(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...]:
+        if quick.state.is_new_touch(quick.values[_ID]):
+            out.used += n
+            self.messages["touch"] += 1
+        return self._ask(recv_ns) if self._lost else ()
+
+    def _take_trades(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...] | None:
+        state, print_id = quick.state, quick.values[_ID]
+        if n != 1 or state.is_history(self.exch_ns, recv_ns) or not state.is_unseen(print_id):
+            return None  # several are read so seldom that they may cost more
+        out.used += n
+        self.messages["trade"] += 1
+        return self._ask(recv_ns) if self._lost else ()
+
     def _touch(self, message: wire.Touch, recv_ns: int, out: RowBuffer) -> None:
         book = self._book(message.coin)
         if book is None:
@@ -138,8 +188,9 @@ class HyperliquidStream(ChainedStream):
         exch_ns = self._stamp(message.time)
         best_bid = book.ticks(bid.px), book.lots(bid.sz)
         best_ask = book.ticks(ask.px), book.lots(ask.sz)
-        out.put_touch(recv_ns, exch_ns, book.market, *best_bid, *best_ask, message.time)
-        self.messages["touch"] += 1
+        if book.is_new_touch(message.time):
+            out.put_touch(recv_ns, exch_ns, book.market, *best_bid, *best_ask, message.time)
+            self.messages["touch"] += 1
 
     def _trades(self, data: list[wire.Print], recv_ns: int, out: RowBuffer) -> None:
         """The first frame of a subscription tells some 20 s of the past.

@@ -11,6 +11,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from bot.market.venues.scan import Form, Key, Means, Told, layout
+
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Stamp = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
 
@@ -64,3 +66,35 @@ BOOK = msgspec.json.Decoder(Book)
 TOUCH = msgspec.json.Decoder(Touch)
 TRADES = msgspec.json.Decoder(list[Print])
 CONTEXT = msgspec.json.Decoder(AssetContext)
+
+BOOK_LAYOUT = layout(
+    Form.BOOK,
+    [
+        Key("data", Means.INTO, 1),
+        Key("coin", Means.SYMBOL, within=1),
+        Key("time", Means.TIME, within=1),
+        Key("levels", Means.SIDES, within=1),
+        Key("fast", Means.EITHER, Told.SIDE, ("true", "false"), within=1, needed=False),
+    ],
+)
+TOUCH_LAYOUT = layout(
+    Form.BEST_LEVELS,
+    [
+        Key("data", Means.INTO, 1),
+        Key("coin", Means.SYMBOL, within=1),
+        Key("time", Means.TIME, within=1),
+        Key("bbo", Means.BEST, within=1),
+    ],
+)
+TRADES_LAYOUT = layout(
+    Form.PRINTS,
+    [
+        Key("data", Means.EACH, 1),
+        Key("coin", Means.SYMBOL, within=1),
+        Key("side", Means.EITHER, Told.SIDE, ("B", "A"), within=1),
+        Key("px", Means.PRICE, Told.PRICE, within=1),
+        Key("sz", Means.LOTS, Told.LOTS, within=1),
+        Key("time", Means.WHOLE, Told.STAMP, within=1),
+        Key("tid", Means.WHOLE, Told.ID, within=1),
+    ],
+)

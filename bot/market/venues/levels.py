@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.core.errors import BadInput
-from bot.core.jit import njit
-from bot.market.events import MAX_TICK, Flag, Kind, RowBuffer
+from bot.core.jit import hot, njit
+from bot.market.events import MAX_TICK, Flag, Kind, RowBuffer, empty_rows
 from bot.market.instruments import Instrument
 
 _SNAPSHOT, _LEVEL, _COMMIT = int(Kind.SNAPSHOT), int(Kind.LEVEL), int(Kind.COMMIT)
@@ -28,6 +28,7 @@ _SNAPSHOT_FLAG = int(Flag.SNAPSHOT)
 _MAX_TICK = MAX_TICK
 _MAX_LOTS = 2**53
 _MAX_MANTISSA = 10**17
+_MOST_DIGITS = 17
 _SHORTEST = len('["0","0"]')
 _BAD = -1
 
@@ -51,7 +52,7 @@ def steps_of(instrument: Instrument) -> Steps:
     return np.array(parts, np.int64)
 
 
-@njit
+@hot
 def _skip(text, i):  # type: ignore[no-untyped-def]
     """The next position that is not JSON white space."""
     while i < len(text) and (text[i] == 32 or text[i] == 10 or text[i] == 13 or text[i] == 9):
@@ -59,7 +60,7 @@ def _skip(text, i):  # type: ignore[no-untyped-def]
     return i
 
 
-@njit
+@hot
 def _after(text, i, symbol):  # type: ignore[no-untyped-def]
     """The position behind `symbol`, which must come next; -1 where it does not (or i is -1)."""
     if i < 0:
@@ -70,46 +71,46 @@ def _after(text, i, symbol):  # type: ignore[no-untyped-def]
     return _BAD
 
 
-@njit
-def _quoted_steps(text, i, units, decimals, most):  # type: ignore[no-untyped-def]
+@hot
+def quoted_steps(text, i, units, decimals, most):  # type: ignore[no-untyped-def]
     """(whole steps in the quoted decimal at i, position behind it); the position is -1 on a refusal."""
     i = _after(text, i, _QUOTE)
-    if i < 0:
-        return 0, _BAD
-    start = i
     mantissa = np.int64(0)
-    fraction = -1  # digits behind the point so far, -1 before the point
-    while i < len(text):
-        c = np.int64(text[i])
-        if _ZERO <= c <= _NINE:
-            if fraction < decimals:
-                mantissa = mantissa * 10 + (c - _ZERO)
-                if mantissa > _MAX_MANTISSA:
-                    return 0, _BAD
-            elif c != _ZERO:
-                return 0, _BAD
-            if fraction >= 0:
-                fraction += 1
-        elif c == _DOT and fraction < 0 and i > start:
-            fraction = 0
-        else:
-            break
+    if i < 0:
+        return mantissa, _BAD
+    start, last = i, i + _MOST_DIGITS
+    while i < len(text) and _ZERO <= text[i] <= _NINE:
+        mantissa = mantissa * 10 + (np.int64(text[i]) - _ZERO)
         i += 1
-    if i == start or i >= len(text) or text[i] != _QUOTE or text[i - 1] == _DOT:
-        return 0, _BAD
-    for _ in range(max(fraction, 0), decimals):
+    missing = decimals
+    if i == start or i > last:
+        return mantissa, _BAD
+    if i < len(text) and text[i] == _DOT:
+        i += 1
+        start, end = i, min(i + decimals, len(text))
+        while i < end and _ZERO <= text[i] <= _NINE:
+            mantissa = mantissa * 10 + (np.int64(text[i]) - _ZERO)
+            i += 1
+        missing -= i - start
+        while i < len(text) and text[i] == _ZERO:
+            i += 1
+        if i == start or i > last:
+            return mantissa, _BAD
+    if i >= len(text) or text[i] != _QUOTE:
+        return mantissa, _BAD
+    for _ in range(missing):
         mantissa *= 10
         if mantissa > _MAX_MANTISSA:
-            return 0, _BAD
+            return mantissa, _BAD
     if units == 1:  # most steps are a power of ten, and a division costs more than all the digits
         return mantissa, i + 1 if mantissa <= most else _BAD
     if mantissa % units != 0 or mantissa // units > most:
-        return 0, _BAD
+        return mantissa, _BAD
     return mantissa // units, i + 1
 
 
-@njit
-def _put(rows, n, kind, recv_ns, exch_ns, market, side, price, value, ref, flags):  # type: ignore[no-untyped-def]
+@hot
+def put_row(rows, n, kind, recv_ns, exch_ns, market, side, price, value, ref, flags):  # type: ignore[no-untyped-def]
     row = rows[n]
     row.seq = 0
     row.recv_ns = recv_ns
@@ -141,8 +142,8 @@ def _behind_scalar(text, i):  # type: ignore[no-untyped-def]
 @njit
 def _array_level(text, i, steps):  # type: ignore[no-untyped-def]
     """(ticks, lots, position behind) of the array level whose bracket ends before i."""
-    price, i = _quoted_steps(text, i, steps[0], steps[1], _MAX_TICK)
-    lots, i = _quoted_steps(text, _after(text, i, _COMMA), steps[2], steps[3], _MAX_LOTS)
+    price, i = quoted_steps(text, i, steps[0], steps[1], _MAX_TICK)
+    lots, i = quoted_steps(text, _after(text, i, _COMMA), steps[2], steps[3], _MAX_LOTS)
     more = _after(text, i, _COMMA)
     while more >= 0:
         i = _behind_scalar(text, more)
@@ -165,9 +166,9 @@ def _object_level(text, i, steps):  # type: ignore[no-untyped-def]
         if (is_price and price >= 0) or (is_size and lots >= 0):
             return price, lots, _BAD
         if is_price:
-            price, i = _quoted_steps(text, i, steps[0], steps[1], _MAX_TICK)
+            price, i = quoted_steps(text, i, steps[0], steps[1], _MAX_TICK)
         elif is_size:
-            lots, i = _quoted_steps(text, i, steps[2], steps[3], _MAX_LOTS)
+            lots, i = quoted_steps(text, i, steps[2], steps[3], _MAX_LOTS)
         elif i >= 0:
             i = _behind_scalar(text, i)
         end = _after(text, i, _END)
@@ -192,7 +193,7 @@ def _side(text, side, steps, rows, n, recv_ns, exch_ns, market):  # type: ignore
             price, lots, i = _object_level(text, _after(text, i, _BEGIN), steps)
         if i < 0 or n >= len(rows):
             return _BAD
-        _put(rows, n, _LEVEL, recv_ns, exch_ns, market, side, price, float(lots), 0, 0)
+        put_row(rows, n, _LEVEL, recv_ns, exch_ns, market, side, price, float(lots), 0, 0)
         n += 1
         end = _after(text, i, _CLOSE)
         i = _after(text, i, _COMMA)
@@ -208,14 +209,14 @@ def _book_rows(bids, asks, steps, rows, recv_ns, exch_ns, market, ref, snapshot)
     """The rows of one book message, commit included; how many, -1 on a refusal."""
     n = 0
     if snapshot:
-        _put(rows, n, _SNAPSHOT, recv_ns, exch_ns, market, 0, 0, 0.0, ref, 0)
+        put_row(rows, n, _SNAPSHOT, recv_ns, exch_ns, market, 0, 0, 0.0, ref, 0)
         n = 1
     n = _side(bids, 1, steps, rows, n, recv_ns, exch_ns, market)
     if n >= 0:
         n = _side(asks, -1, steps, rows, n, recv_ns, exch_ns, market)
     if n < 0 or n >= len(rows):
         return _BAD
-    _put(rows, n, _COMMIT, recv_ns, exch_ns, market, 0, 0, 0.0, ref, _SNAPSHOT_FLAG if snapshot else 0)
+    put_row(rows, n, _COMMIT, recv_ns, exch_ns, market, 0, 0, 0.0, ref, _SNAPSHOT_FLAG if snapshot else 0)
     return n + 1
 
 
@@ -245,6 +246,11 @@ def decode_book(
             _why(bids, instrument) or _why(asks, instrument) or "levels: expected price and size of each"
         )
     return int(n)
+
+
+def compile_levels() -> None:
+    """Compile, or load into this process, what `decode_book` needs."""
+    _book_rows(b"[]", b"[]", np.array([1, 0, 1, 0], np.int64), empty_rows(2), 0, 0, 0, 0, False)
 
 
 def _why(text: bytes, instrument: Instrument) -> str:

@@ -13,17 +13,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_MS
 from bot.market.events import Flag, Kind, RowBuffer
 from bot.market.instruments import Instrument
 from bot.market.venues import okx_wire as wire
-from bot.market.venues.base import amount, positive, reading
+from bot.market.venues.base import Quick, Take, amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
 from bot.market.venues.okx_checksum import TextBook
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Reconnect, Wanted
+from bot.market.venues.scan import FIRST_VALUE, Told
 
 OKX = "okx"
 HOSTS = Hosts(ws="wss://ws.okx.com:8443", rest="https://www.okx.com")
@@ -42,6 +44,8 @@ _POLLED = (
     ),
 )
 _SIDES = {"buy": 1, "sell": -1}
+_ARG_FIRST = b'{"arg":{'
+_ID, _PREV, _CHECKSUM = (FIRST_VALUE + int(t) for t in (Told.ID, Told.PREV, Told.COUNT))
 
 
 class OkxStream(ChainedStream):
@@ -50,6 +54,8 @@ class OkxStream(ChainedStream):
     VENUES = (OKX,)
     hosts = HOSTS
     symbols_a_connection = _SYMBOLS_A_CONNECTION
+    KEY_END = b"}"
+    KEY_FROM = len(_ARG_FIRST)
 
     def __init__(self, instruments: Mapping[int, Instrument]) -> None:
         self._texts: dict[str, TextBook] = {}  # only of books that come with checksums
@@ -63,6 +69,11 @@ class OkxStream(ChainedStream):
             "open-interest": self._interests,
             "tickers": self._tickers,
             "liquidation-orders": self._liquidations,
+        }
+        self._quick_kinds: dict[str, tuple[np.ndarray, Take]] = {
+            "books": (wire.CHANGE_LAYOUT, self._take_change),
+            "bbo-tbt": (wire.TOUCH_LAYOUT, self._take_touch),
+            "trades": (wire.TRADES_LAYOUT, self._take_trades),
         }
         super().__init__(instruments)
 
@@ -129,6 +140,9 @@ class OkxStream(ChainedStream):
             self._handlers[channel](wire.FRAMES[channel].decode(payload).data, recv_ns, out)
         else:
             self.messages["other"] += 1
+        book, quick = self.books.get(head.arg.instId), self._quick_kinds.get(channel)
+        if book is not None and quick is not None and payload.startswith(_ARG_FIRST):
+            self._learn(payload, channel, book, *quick)
         return self._ask(recv_ns) if self._lost else ()
 
     def _event(self, name: str, head: wire.Head) -> tuple[Wanted, ...]:
@@ -165,12 +179,16 @@ class OkxStream(ChainedStream):
         self.level_updates += n - 1 - snapshot
         if not snapshot and not book.synced:
             book.ignored += 1
+        elif snapshot and book.synced and data.seqId is not None and book.is_old(seq, book.last):
+            book.duplicates += 1
         elif text is not None and text.checksum() != data.checksum:
             self.messages["wrong checksum"] += 1
             self._break(book, recv_ns, out)
         elif snapshot or _links(book, data, text):
             if snapshot:
                 book.join(seq, name, recv_ns)
+            if seq < book.last:
+                book.last_touch = 0  # ids began anew
             book.last = seq
             if text is None:
                 self._texts.pop(book.symbol, None)
@@ -181,6 +199,21 @@ class OkxStream(ChainedStream):
             book.duplicates += 1
         else:
             self._break(book, recv_ns, out)
+
+    def _take_change(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...] | None:
+        values, book = quick.values, quick.state
+        assert isinstance(book, ChainedBook)
+        if not book.synced or values[_PREV] != book.last or values[_CHECKSUM] or book.symbol in self._texts:
+            return None
+        if values[_ID] < book.last:
+            book.last_touch = 0  # ids began anew
+        book.last = values[_ID]
+        out.used += n
+        self.messages["books"] += 1
+        self.level_updates += n - 1
+        return self._ask(recv_ns) if self._lost else ()
 
     def _break(self, book: ChainedBook, recv_ns: int, out: RowBuffer) -> None:
         self._texts.pop(book.symbol, None)
@@ -205,8 +238,19 @@ class OkxStream(ChainedStream):
             self.messages["other"] += 1
             return
         self._touch_channels.add(book.symbol)
-        out.put_touch(recv_ns, exch_ns, book.market, *max(bids), *min(asks), max(data.seqId or 0, 0))
-        self.messages["touch"] += 1
+        touch_id = max(data.seqId or 0, 0)
+        if book.is_new_touch(touch_id):
+            out.put_touch(recv_ns, exch_ns, book.market, *max(bids), *min(asks), touch_id)
+            self.messages["touch"] += 1
+
+    def _take_touch(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...]:
+        self._touch_channels.add(quick.state.symbol)
+        if quick.state.is_new_touch(quick.values[_ID]):
+            out.used += n
+            self.messages["touch"] += 1
+        return self._ask(recv_ns) if self._lost else ()
 
     def _tickers(self, data: list[wire.Touch], recv_ns: int, out: RowBuffer) -> None:
         """Their touch serves where no faster channel brings one."""
@@ -251,6 +295,17 @@ class OkxStream(ChainedStream):
                 ref=print_id,
                 flags=flags,
             )
+
+    def _take_trades(
+        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
+    ) -> tuple[Wanted, ...] | None:
+        state, print_id = quick.state, quick.values[_ID]
+        if n != 1 or print_id <= state.last_print or state.is_history(self.exch_ns, recv_ns):
+            return None  # one print a frame is the rule
+        state.last_print = print_id
+        out.used += n
+        self.messages["trade"] += 1
+        return self._ask(recv_ns) if self._lost else ()
 
     def _marks(self, data: list[wire.Mark], recv_ns: int, out: RowBuffer) -> None:
         for told in data:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Raw, Struct
+
+from bot.market.venues.scan import Form, Key, Means, Told, layout
 
 Id = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 
@@ -127,3 +130,42 @@ FRAMES: dict[str, msgspec.json.Decoder[Any]] = {
     "tickers": _frame(Touch),
     "liquidation-orders": _frame(ForcedOrders),
 }
+
+
+_ARG = Key("arg", Means.INTO, 2)
+
+
+def _book_layout(form: Form, *keys: Key) -> np.ndarray:
+    return layout(
+        form,
+        [
+            _ARG,
+            *keys,
+            Key("data", Means.EACH, 1),
+            Key("asks", Means.ASKS, within=1),
+            Key("bids", Means.BIDS, within=1),
+            Key("ts", Means.QUOTED, Told.STAMP, within=1),
+            Key("checksum", Means.WHOLE, Told.COUNT, within=1, needed=False),
+            Key("prevSeqId", Means.WHOLE, Told.PREV, within=1, needed=form is Form.CHANGES),
+            Key("seqId", Means.WHOLE, Told.ID, within=1, needed=form is Form.CHANGES),
+        ],
+    )
+
+
+CHANGE_LAYOUT = _book_layout(Form.CHANGES, Key("action", Means.ONLY, words=("update", "")))
+TOUCH_LAYOUT = _book_layout(Form.BEST_LEVELS)
+TRADES_LAYOUT = layout(
+    Form.PRINTS,
+    [
+        _ARG,
+        Key("data", Means.EACH, 1),
+        Key("instId", Means.SYMBOL, within=1),
+        Key("tradeId", Means.QUOTED, Told.ID, within=1),
+        Key("px", Means.PRICE, Told.PRICE, within=1),
+        Key("sz", Means.LOTS, Told.LOTS, within=1),
+        Key("side", Means.EITHER, Told.SIDE, ("buy", "sell"), within=1),
+        Key("ts", Means.QUOTED, Told.STAMP, within=1),
+        Key("count", Means.QUOTED, Told.COUNT, within=1, needed=False),
+        Key("source", Means.ONLY, words=("0", ""), within=1, needed=False),
+    ],
+)

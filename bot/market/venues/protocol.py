@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -116,14 +116,21 @@ class Audit:
     rows: np.ndarray
 
 
+class Progress(NamedTuple):
+    """What a market was told last, by id; that a topic goes on shows in its id alone."""
+
+    book: int
+    touch: int
+    prints: int
+
+
 class VenueStream(Protocol):
     """Decoder and book synchroniser of one venue for a set of markets.
 
     Nothing a venue sends raises. What is not understood is counted, leaves rows
-    and books as they were, and its first examples stay in `refusals`. Where
-    `renew_after_s` is above 0, frames of two connections of one name may be mixed
-    while one replaces the other: book changes, trades and touches that came twice
-    count once. Elsewhere a replacement starts anew with `on_connected`.
+    and books as they were, and its first examples stay in `refusals`. Frames of
+    two connections of one name may be mixed while one replaces the other: book
+    changes, trades and touches that came twice count once.
     """
 
     venue: str
@@ -158,6 +165,9 @@ class VenueStream(Protocol):
 
     def synced(self) -> dict[str, bool]:
         """Symbol to whether its book stands."""
+
+    def progress(self) -> dict[int, Progress]:
+        """Of every market whose book stands."""
 
     def status(self) -> dict[str, Any]:
         """Counters for people: messages, refusals, gaps, resyncs, duplicates, a book each."""
