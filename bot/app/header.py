@@ -23,7 +23,7 @@ def session_header(config: dict[str, Any], seed: int, strategies: dict[str, Load
         "config": config,
         "seed": seed,
         "strategies": {name: loaded.source_hash for name, loaded in strategies.items()},
-        "source": _source_hash(),
+        "source": _source_hash(_PACKAGE),
         **_process(),
     }
 
@@ -40,10 +40,10 @@ def _process() -> dict[str, Any]:
 
 
 @cache
-def _source_hash() -> str:
+def _source_hash(package: Path) -> str:
     digest = blake2b(digest_size=8)
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

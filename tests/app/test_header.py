@@ -46,6 +46,7 @@ def test_any_source_of_ours_changes_it(name: str, tmp_path: Path, monkeypatch: p
     before = session_header({}, 1, {})
     with (copy / name).open("a") as file:
         file.write("# changed\n")
+    header_module._source_hash.cache_clear()  # asked once a process
 
     changed = {key for key, value in session_header({}, 1, {}).items() if value != before[key]}
     assert changed == {"source"}

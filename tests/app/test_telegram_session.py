@@ -19,7 +19,7 @@ from tests.telegram.bot_api import TOKEN, BotApi, bot_api
 pytestmark = pytest.mark.slow
 OWNER = 11
 LOOKS = {
-    "/risk": "no limit is broken",
+    "/risk": "<b>risk",
     "/limits": "data_stale btcusdt",
     "/zones": "zone",
     "/edge": "decision",
