@@ -238,10 +238,10 @@ def _after_commit(st, row, market):
     ask = ladder.best_tick(books, market, ASK)
     trust.judge(head, bid, ask, now_ns)
     if head.status == OK and head.synced:
-        bid_lots = ladder.best_lots(books, market, BID)
-        ask_lots = ladder.best_lots(books, market, ASK)
         sig = st.signals.rows[market]
         if sig.active & _WALLS:
+            bid_lots = ladder.best_lots(books, market, BID)
+            ask_lots = ladder.best_lots(books, market, ASK)
             walls.on_commit(sig, 0.5 * (bid + ask))
             moved = flow.on_commit(sig.flow, bid, bid_lots, ask, ask_lots, now_ns)
             if sig.active & _FEATURES:

@@ -317,25 +317,28 @@ def top_sums(books, market, side, out):
     word = books.occupied[page * WORDS + offset] & (_FULL >> np.uint64(63 - (key & 63)))
     last = key
     for k in range(len(TOP_LEVELS)):
-        while levels < TOP_LEVELS[k] and slot >= 0:
-            if word == 0:
+        more = 0.0  # a sum of its own: the next one need not wait for it
+        wanted = TOP_LEVELS[k]
+        while levels < wanted:
+            while word == 0 and slot >= 0:
                 offset -= 1
-                while offset < 0:
+                if offset < 0:
                     slot -= 1
-                    if slot < 0:
-                        break
-                    page = np.int64(books.directory[market, side, slot])
-                    if page >= 0:
-                        offset = WORDS - 1
-                if slot >= 0:
-                    word = books.occupied[page * WORDS + offset]
-                continue
-            bit = np.int64(63) - np.int64(leading_zeros(word))
-            word ^= _ONE << np.uint64(bit)
-            at = (offset << 6) + bit
-            total += books.lots[(page << PAGE_BITS) + at]
-            last = (slot << PAGE_BITS) + at
+                    offset = np.int64(WORDS)
+                    page = np.int64(books.directory[market, side, slot]) if slot >= 0 else np.int64(-1)
+                    if page < 0:
+                        offset = np.int64(0)
+                    continue
+                word = books.occupied[np.uint64(page * WORDS + offset)]
+            if word == 0:
+                break
+            bit = np.uint64(63) - np.uint64(leading_zeros(word))
+            word ^= _ONE << bit
+            at = np.uint64(offset << 6) + bit
+            more += books.lots[np.uint64(page << PAGE_BITS) + at]
+            last = (slot << PAGE_BITS) + np.int64(at)
             levels += 1
+        total += more
         out[k] = total
     return last
 
