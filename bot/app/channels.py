@@ -72,6 +72,14 @@ def notify_service(
     return NotifyService(access.urls, outbox, clock, warn, session=session)
 
 
+def load_telegram() -> None:
+    """Raises BadConfig without the library."""
+    try:
+        import bot.telegram.service  # noqa: F401
+    except ImportError:
+        raise BadConfig("telegram: its library is missing; pip install 'lopside[telegram]'") from None
+
+
 class Megaphone:
     """Speaks only, for a process beside the bot: posts reach every channel while `run` runs."""
 

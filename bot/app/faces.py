@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bot.app.channels import Access, notify_service
+from bot.app.channels import Access, load_telegram, notify_service
 from bot.app.lag import LoopLag
 from bot.core.alerts import Alert, AlertKind, Delivery
 from bot.core.clock import Clock
-from bot.core.errors import BadConfig
 from bot.core.messages import Denied
 from bot.market.instruments import Instrument
 from bot.operate.alerting import Alerting
@@ -57,6 +56,8 @@ class Faces:
         self._notify: NotifyService | None = None
         if access is not None:
             self._notify = notify_service(access, self._others, clock, self._safely, folder.name)
+            if access.token:
+                load_telegram()  # it takes a quarter of a second, which a running loop must not lose
         self._seen: deque[int] = deque(maxlen=0)
         self._alerting = Alerting(instruments, self._post)
         self._daily = DailyReport()
@@ -166,12 +167,9 @@ class Faces:
         if self._access is None or not self._access.token:
             return None
         access, config = self._access, self._access.telegram
-        try:
-            from bot.telegram.service import Settings, TelegramService
-        except ImportError:
-            raise BadConfig("telegram: its library is missing; pip install 'lopside[telegram]'") from None
         from bot.telegram.commands import Desk
         from bot.telegram.gate import Gate, roles_of
+        from bot.telegram.service import Settings, TelegramService
 
         gate = Gate(roles_of(config.owners, config.operators, config.viewers), frozenset(config.chats))
         gate.seen.extend(self._earlier)

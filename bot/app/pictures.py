@@ -26,7 +26,7 @@ class Pictures:
         self._instruments = tuple(instruments)
         self._history = History(len(self._instruments))
         self._painter = Painter()
-        self._tags: dict[int, tuple[Tag, ...]] = {}
+        self._state: State | None = None
         self._trades: dict[int, Mapping[str, Any]] = {}  # the latest filled one of a market
 
     def start(self) -> None:
@@ -35,7 +35,7 @@ class Pictures:
 
     def look(self, now_ns: int, state: State) -> None:
         self._history.look(now_ns, state)
-        self._tags = {market: tuple(tags_of(state, market)) for market in range(len(self._instruments))}
+        self._state = state
 
     def trade(self, row: Mapping[str, Any]) -> None:
         """The latest row of a trade."""
@@ -47,7 +47,8 @@ class Pictures:
         market = next((m for m, i in enumerate(self._instruments) if i.symbol == symbol), None)
         if market is None:
             return None
-        columns, tags = self._history.of(market), self._tags.get(market, ())
+        columns = self._history.of(market)
+        tags = () if self._state is None else tuple(tags_of(self._state, market))
         marks = marks_of(self._trades.get(market), columns[-1].now_ns if columns else 0)
         scene = scene_of(self._instruments[market], columns, tags, sentence, marks)
         try:

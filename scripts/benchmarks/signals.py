@@ -23,7 +23,7 @@ from bot.core.jit import rare
 from bot.core.units import NS_PER_S
 from bot.engine.kernel import Ctl, State, Stop, advance, new_state, read_cards
 from bot.engine.scheduler import TICK_NS, first_due_ns
-from bot.market.book import grow
+from bot.market.book import grow, whole_side
 from bot.market.events import EVENT, Kind
 from bot.market.synthetic import LISTINGS
 from bot.signals import cards
@@ -114,8 +114,11 @@ def nothing(state: State, now_ns: int, spent: Spent) -> None:
 @rare
 def _grids(st, now_ns):
     for market in range(st.heads.size):
-        if now_ns >= st.signals.rows[market].next_grid_ns and st.signals.rows[market].active:
+        sig = st.signals.rows[market]
+        if now_ns >= sig.next_grid_ns and sig.active:
             on_grid(st.signals, st.books, st.heads, market, now_ns)
+        for side in range(2):
+            sig.ladder[2 * side], sig.ladder[2 * side + 1] = whole_side(st.books, market, side)
 
 
 @rare
