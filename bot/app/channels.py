@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 URLS = "LOPSIDE_NOTIFY_URLS"
 UNREACHED_S = 30.0
+_NOBODY = ("127.0.0.1", 9)  # the discard service: no connection comes about
 Warn = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -73,11 +75,15 @@ def notify_service(
 
 
 def load_telegram() -> None:
-    """Raises BadConfig without the library."""
+    """With what its transport would load at the first connection. Raises BadConfig without the library."""
     try:
+        import anyio
+
         import bot.telegram.service  # noqa: F401
     except ImportError:
         raise BadConfig("telegram: its library is missing; pip install 'lopside[telegram]'") from None
+    with ThreadPoolExecutor(1) as another_loop, contextlib.suppress(OSError):
+        another_loop.submit(anyio.run, anyio.connect_tcp, *_NOBODY).result()
 
 
 class Megaphone:

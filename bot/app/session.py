@@ -30,6 +30,7 @@ from bot.app.channels import access_to
 from bot.app.config import Config
 from bot.app.faces import Faces
 from bot.app.header import session_header
+from bot.app.lag import short_collections
 from bot.app.live import LiveRun, LiveSource
 from bot.app.live_account import open_account
 from bot.app.live_markets import live_instruments, open_live
@@ -209,7 +210,7 @@ class _Running:
         self.run_id = self.database.start_run(options.kind, header, self.clock.now_ns())
         try:
             self._begin()
-            with self._interruptible():
+            with self._interruptible(), short_collections() if self._real_time else nullcontext():
                 self._stream()
         except BaseException as error:
             if self.recording is not None:

@@ -18,7 +18,8 @@ from bot.market.instruments import find
 from bot.market.venues.scan import make_ready
 
 WARM_S = 300.0
-"""Long enough for decisions of every mode and, as a rule, for an order."""
+"""Long enough for decisions of every mode and, with one seed or another, for an order."""
+SEEDS = range(8)
 
 
 def compile_all() -> Path:
@@ -33,9 +34,15 @@ def compile_all() -> Path:
     make_ready()
     with TemporaryDirectory(prefix="lopside-warmup-") as folder:
         config = Config().with_values({"storage.folder": folder, "session.name": "warmup"})
-        options = SessionOptions(config, session="warmup", symbols=("BTCUSDT",), duration_s=WARM_S)
-        if run_session(options).interrupted:
-            raise KeyboardInterrupt
+        for seed in SEEDS:
+            options = SessionOptions(
+                config, session="warmup", symbols=("BTCUSDT",), seed=seed, duration_s=WARM_S, fresh=True
+            )
+            result = run_session(options)
+            if result.interrupted:
+                raise KeyboardInterrupt
+            if result.summary["reports"]:  # what an order needs is ready too
+                break
     return CACHE_DIR
 
 
