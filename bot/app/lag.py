@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 EVERY_S = 0.01
 _BINS = 200  # ten to a doubling, from 10 us on: up to 10 s
@@ -50,13 +47,3 @@ class LoopLag:
             "loop_lag_p99_ms": round(1e3 * self.percentile_s(0.99), 2),
             "loop_lag_most_ms": round(1e3 * self.most_s, 2),
         }
-
-
-@contextmanager
-def short_collections() -> Iterator[None]:
-    """Keep the garbage collector off what exists already: libraries alone are 0.1 s of a full pass."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

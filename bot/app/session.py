@@ -30,7 +30,6 @@ from bot.app.channels import access_to
 from bot.app.config import Config
 from bot.app.faces import Faces
 from bot.app.header import session_header
-from bot.app.lag import short_collections
 from bot.app.live import LiveRun, LiveSource
 from bot.app.live_account import open_account
 from bot.app.live_markets import live_instruments, open_live
@@ -41,6 +40,7 @@ from bot.app.plugins import Loaded, load_strategies
 from bot.app.quota import Quota, live_tape
 from bot.app.recording import Recording, open_recording
 from bot.app.resuming import kept_state, restore_state
+from bot.app.settling import hand_out_memory, short_collections
 from bot.app.sources import DemoSource, TapeSource, open_tapes
 from bot.app.status_of import StatusMaker
 from bot.app.wiring import Wired, wire
@@ -210,7 +210,7 @@ class _Running:
         self.run_id = self.database.start_run(options.kind, header, self.clock.now_ns())
         try:
             self._begin()
-            with self._interruptible(), short_collections() if self._real_time else nullcontext():
+            with self._interruptible(), short_collections():
                 self._stream()
         except BaseException as error:
             if self.recording is not None:
@@ -272,6 +272,8 @@ class _Running:
             live=options.kind == "live" or options.heard is not None,
             on_tick=self._on_tick,
         )
+        if self._real_time:
+            hand_out_memory(self.wired.engine.state.tables)
         if self.wired.trading is not None:
             self._continue(self.wired.trading)
             for trade in self.wired.trading.trader.trades:

@@ -54,6 +54,7 @@ from bot.signals.walls.candidates import lots_between
 LOOK_NS = NS_PER_S
 """How often open trades and watched set-ups are looked at, besides every tick."""
 
+_DECIDES = frozenset({Stop.TIMER, Stop.TIMER_ROW, Stop.REPORTS, Stop.DEADLINE, Stop.SENTINEL})
 _ANSWERS = 64  # to commands, until whoever asked takes them
 
 
@@ -163,8 +164,10 @@ class Engine:
         ctl[Ctl.NOW], ctl[Ctl.SEQ] = max(self.now_ns, now_ns), seq
         trading.live.hear(news, self.now_ns)
         self._reports()
+        self._rearm()
         if self.now_ns >= ctl[Ctl.DEADLINE]:
             self._deadline()
+            self._rearm()
 
     @property
     def deadline_ns(self) -> int:
@@ -279,6 +282,8 @@ class Engine:
                 f"row {int(rows[at]['seq'])} of the stream cannot be applied: {rows[at]}; "
                 "run `lopside tape verify` on the tape"
             )
+        if self.trading is not None and stop in _DECIDES:
+            self._rearm()
 
     def _tick(self, due_ns: int) -> None:
         """10 s: read all cards; then the cycles that are due, shortest mode first."""
@@ -314,7 +319,6 @@ class Engine:
             self._watch(coin, now_ns)
         if len(trading.trader.trades):
             trading.trader.on_time(now_ns, mids)
-            self._rearm()
 
     def _watch(self, coin: str, now_ns: int) -> AccountView:
         """Read the money of a coin, and act on the limits it breaks."""
@@ -327,7 +331,6 @@ class Engine:
         # asked every time: a restart may have come between the trip and the orders
         if trading.risk.halted and len(trading.trader.trades):
             trading.trader.flatten(now_ns, ExitReason.HALT)
-            self._rearm()
         return account
 
     def _readings_of(self, signals: Signals) -> Readings:
@@ -374,7 +377,6 @@ class Engine:
                 trading.trader.open(answer, view.now_ns)
             if news:
                 self._journal.readings(view.now_ns, view.symbol, intent.id, figures_of(view))
-        self._rearm()
 
     def _look(self, now_ns: int) -> None:
         """Every second, and at every tick, while something is open or watched."""
@@ -394,7 +396,6 @@ class Engine:
                 self._enter(strategy, view)
         usable = {market: self._usable(market) for market in self._shadows.markets()}
         self._shadows.look(self.state.books, usable, now_ns)
-        self._rearm()
 
     def _manage(self, trade: Trade) -> bool:
         """Let the strategy of a trade look at it. False: there is no usable book to look at."""
@@ -430,7 +431,6 @@ class Engine:
                 self._see_mark(trade)
                 self._shadows.filled(trade, self.state.books, self.now_ns)
                 self._manage(trade)  # its reason may have gone while the fill was on its way
-        self._rearm()
 
     def _deadline(self) -> None:
         """Something is due between two ticks: a trade waits for it, or a second is over."""
@@ -438,7 +438,6 @@ class Engine:
         self._need().trader.on_time(now_ns, self._mids())
         if now_ns >= self._looked_ns + LOOK_NS:
             self._look(now_ns)
-        self._rearm()
 
     def _see_mark(self, trade: Trade) -> None:
         head = self.state.heads[trade.market]
@@ -468,7 +467,6 @@ class Engine:
                 self._minder.touched(trade, self.state.heads[trade.market], self.now_ns)
             if trade.id in walls and not self._manage(trade):
                 self._guards.again(trade.id, "wall")  # asked again at the next commit
-        self._rearm()
 
     def _rearm(self) -> None:
         """After anything that may have changed a trade: its sentinels, and when to look next."""

@@ -46,7 +46,7 @@ class Books(NamedTuple):
     pages: np.ndarray  # (1,) int64: pages in use
 
 
-def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 1024) -> Books:
+def new_books(markets: int, max_tick: int = 1 << 20, pages: int = 256) -> Books:
     """Empty ladders; `max_tick` and `pages` are first sizes, `grow` enlarges both."""
     slots = 1
     while slots << PAGE_BITS <= max_tick:

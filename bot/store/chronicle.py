@@ -34,8 +34,9 @@ class Chronicle:
         self._zones.look(now_ns, signals.zones)
 
     def before_commit(self, now_ns: int, signals: Signals) -> None:
-        """The walls that stand, once a tick at most."""
+        """The walls that stand and the zones that changed, once a tick at most."""
         if self._ticked:
+            self._zones.write()
             self._walls.note_standing(now_ns, signals)
             self._ticked = False
 

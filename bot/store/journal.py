@@ -47,7 +47,7 @@ class _Batch(NamedTuple):
     rows: dict[str, list[tuple[Any, ...]]]
     trades: dict[str, tuple[Any, ...]]
     denials: list[tuple[Any, ...]]
-    tracked: dict[str, dict[tuple[str, int], tuple[Any, ...]]]
+    tracked: dict[str, dict[tuple[str, int], Mapping[str, Any]]]
     kept: dict[str, tuple[Any, int]]
     learned: dict[str, tuple[int, str, bytes]]
 
@@ -65,7 +65,7 @@ class StoreJournal:
         self._run = run
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _INSERTS}
         self._trades: dict[str, tuple[Any, ...]] = {}
-        self._tracked: dict[str, dict[tuple[str, int], tuple[Any, ...]]] = {name: {} for name in _TRACKED}
+        self._tracked: dict[str, dict[tuple[str, int], Mapping[str, Any]]] = {name: {} for name in _TRACKED}
         self._kept: dict[str, tuple[Any, int]] = {}
         self._learned: dict[str, tuple[int, str, bytes]] = {}
         self._refusals = Refusals()
@@ -220,8 +220,7 @@ class StoreJournal:
 
     def wall(self, row: Mapping[str, Any]) -> None:
         """Keep the latest of a wall, by its `market` and `id`; what has no column goes into `figures`."""
-        rest = {name: value for name, value in row.items() if name not in schema.WALLS}
-        self._track("walls", {**row, "figures": encode(rest)})
+        self._track("walls", row)
         if self._listener is not None:
             self._listener.wall(row)
 
@@ -329,7 +328,7 @@ class StoreJournal:
             connection.executemany(_REPLACE_TRADE, list(batch.trades.values()))
             connection.executemany(_PUT_DENIAL, batch.denials)
             for table, tracked in batch.tracked.items():
-                connection.executemany(_TRACKED[table], list(tracked.values()))
+                connection.executemany(_TRACKED[table], [self._latest(table, r) for r in tracked.values()])
             for key, (value, now_ns) in batch.kept.items():
                 self._database.put_state(key, value, now_ns)
             for name, values in batch.learned.items():
@@ -353,10 +352,14 @@ class StoreJournal:
         self._held = 0
 
     def _track(self, table: str, row: Mapping[str, Any]) -> None:
-        columns = list(_COLUMNS[table])[1:]
-        key = str(row["market"]), int(row["id"])
-        self._tracked[table][key] = (self._run, *(row.get(name) for name in columns))
+        self._tracked[table][str(row["market"]), int(row["id"])] = row
         self._hold()
+
+    def _latest(self, table: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        if table == "walls":
+            rest = {name: value for name, value in row.items() if name not in schema.WALLS}
+            row = {**row, "figures": encode(rest)}
+        return (self._run, *(row.get(name) for name in list(_COLUMNS[table])[1:]))
 
     def _add(self, table: str, row: tuple[Any, ...]) -> None:
         self._rows[table].append(row)

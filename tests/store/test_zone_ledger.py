@@ -30,6 +30,7 @@ class Desk:
                 self.zones.zones[market, k][name] = value
 
     def rows(self) -> list[dict[str, Any]]:
+        self.ledger.write()
         self.journal.commit()
         return self.database.query("SELECT * FROM zones ORDER BY market, id")
 
