@@ -15,6 +15,8 @@ import pytest
 
 pytest.importorskip("hatchling", reason="building the wheel needs hatchling (requirements-dev.txt)")
 
+pytestmark = pytest.mark.first
+
 OURS_UNWANTED = ("PYTHONPATH", "LOPSIDE_CONFIG")
 
 

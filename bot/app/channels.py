@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 URLS = "LOPSIDE_NOTIFY_URLS"
 UNREACHED_S = 30.0
-_NOBODY = ("127.0.0.1", 9)  # the discard service: no connection comes about
+_NOBODY = "127.0.0.1", 9  # the discard service: no connection comes about
 Warn = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -77,13 +77,18 @@ def notify_service(
 def load_telegram() -> None:
     """With what its transport would load at the first connection. Raises BadConfig without the library."""
     try:
-        import anyio
-
         import bot.telegram.service  # noqa: F401
     except ImportError:
         raise BadConfig("telegram: its library is missing; pip install 'lopside[telegram]'") from None
-    with ThreadPoolExecutor(1) as another_loop, contextlib.suppress(OSError):
-        another_loop.submit(anyio.run, anyio.connect_tcp, *_NOBODY).result()
+    with ThreadPoolExecutor(1) as another_loop:
+        another_loop.submit(asyncio.run, _knock()).result()
+
+
+async def _knock() -> None:
+    import anyio
+
+    with contextlib.suppress(OSError):
+        await anyio.connect_tcp(*_NOBODY)
 
 
 class Megaphone:

@@ -22,13 +22,19 @@ WARM_S = 300.0
 SEEDS = range(8)
 
 
+def is_cold() -> bool:
+    """Whether nothing was compiled yet."""
+    return not any(CACHE_DIR.rglob("*.nbi"))
+
+
 def compile_all() -> Path:
     """Compile, or load into this process, whatever a session needs; returns the folder of the kernels.
 
     To be called before a session that keeps real time: its clock must not run while code is compiled.
+    Before any other the first time: two processes compile, a session would alone.
     Raises KeyboardInterrupt on Ctrl-C.
     """
-    if not any(CACHE_DIR.rglob("*.nbi")):
+    if is_cold():
         with _second_process():
             advance(_cold_state(), empty_rows(1), 0)
     make_ready()

@@ -287,9 +287,9 @@ def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **m
             from bot.app.reach import require
 
             require(hosts_of(config))  # before anything is compiled: a person waits
-        if options.speed > 0:
-            from bot.app.warm import compile_all
+        from bot.app.warm import compile_all, is_cold
 
+        if options.speed > 0 or is_cold():
             compile_all()
         log.info("started", kind=kind, market=options.market, speed=options.speed, seed=options.seed)
         result = run_session(options)

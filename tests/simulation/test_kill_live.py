@@ -9,6 +9,8 @@ import pytest
 from scripts.kill_live import Killing
 from scripts.killing.record import Bare, Record, by_cause
 
+pytestmark = pytest.mark.first
+
 pytest.importorskip("ccxt")
 
 S = 1_000_000_000
