@@ -65,7 +65,9 @@ class LiveTrading:
     sender: Sender = field(init=False)
     _inbox: Inbox | None = None
     _pulsed_ns: int = 0
+    _settings: tuple[bool | None, dict[int, float], dict[int, str]] | None = None  # at the start
     _settings_ns: int = 0
+    _looked: asyncio.Event = field(default_factory=asyncio.Event)
     _armed: set[int] = field(default_factory=set)
     _waiting: list[Heard] = field(default_factory=list)
     _ready: bool = False
@@ -145,6 +147,7 @@ class LiveTrading:
         """Raises BadInput when the account must not be traded."""
         await self.broker.start(self.venue.orders)
         facts = await check_account(self.broker)
+        self._settings = facts.hedge, facts.leverage, facts.margin
         names = [instrument.symbol for instrument in self.venue.instruments]
         told = asdict(facts)
         for figure in ("leverage", "margin"):
@@ -196,10 +199,11 @@ class LiveTrading:
         told = await self.broker.account()
         now_ns = self.clock.now_ns()
         if now_ns - self._settings_ns >= SETTINGS_NS:
-            hedge, leverage, _ = await self.broker.settings()
+            hedge, leverage, _ = self._settings or await self.broker.settings()
             told = msgspec.structs.replace(told, hedge=hedge, leverage=leverage)
-            self._settings_ns = now_ns
+            self._settings, self._settings_ns = None, now_ns
         self.tell(told)
+        self._looked.set()
 
     async def _dead_man(self) -> None:
         """While entries rest: should we vanish, the venue takes them away. Stops are not touched by it."""
@@ -233,6 +237,8 @@ class LiveTrading:
         return await stop_self_test(self.broker, order)
 
     async def _payments(self) -> None:
+        """After the account: they weigh most, and protect nothing."""
+        await self._looked.wait()
         for market in range(len(self.venue.instruments)):
             for news in await self.broker.payments(market):
                 self.tell(news)

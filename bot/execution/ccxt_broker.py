@@ -92,13 +92,14 @@ class CcxtBroker:
         self._acknowledged: set[str] = set()  # subscriptions in effect
         self._latest_ns = [0] * len(self._instruments)  # venue time of the last fill told
         self._past_ns = [0] * len(self._instruments)  # fills before this are booked or not ours
+        self._read = False  # whether the account was, once
         self._listen_first()
         self._ration(budget or RateBudget.of(account.venue))
 
     def _ration(self, budget: RateBudget) -> None:
         """Both instances ask from one address, as a feed may beside them."""
         for ex in (self.orders, self.polls):
-            Ration(ex, self.dialect, budget, self._clock).install()
+            Ration(ex, self.dialect, budget, self._clock, lambda: not self._read).install()
 
     async def start(self, known: Iterable[str] = ()) -> None:
         """Load markets; `known` client ids of ours will be recognised. Raises BadInput in words."""
@@ -252,6 +253,7 @@ class CcxtBroker:
         orders = await self._ask(self.dialect.open_orders(ex, symbols))
         positions = await self._ask(self.dialect.positions(ex, symbols))
         wallet = await self._ask(self.dialect.wallet(ex, coins))
+        self._read = True
         return AccountTold(
             asked_ns=asked_ns,
             positions=tuple(p for p in map(self._position_seen, positions) if p is not None and p.lots),

@@ -2,14 +2,15 @@
 
 Looks wait for room. What moves orders never waits: an entry that finds no room
 is refused here, with nothing sent; exits and cancels may use the share that is
-kept for them, and stop only while the venue refuses everybody.
+kept for them, and stop only while the venue refuses everybody. Until the account
+has been read once, looks may use that share too: positions may be unprotected.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -45,12 +46,13 @@ def asking_for(purpose: Purpose) -> Iterator[None]:
 
 @dataclass(slots=True)
 class Ration:
-    """Set between a library instance and the network."""
+    """Set between a library instance and the network. `urgent`: looks, too, are for protection now."""
 
     ex: Exchange
     dialect: Dialect
     budget: RateBudget
     clock: Clock
+    urgent: Callable[[], bool]
 
     def install(self) -> None:
         fetch, respond = self.ex.fetch2, self.ex.on_rest_response
@@ -69,7 +71,7 @@ class Ration:
 
     async def _room(self, weight: int) -> None:
         purpose = _purpose.get()
-        exiting = purpose is Purpose.EXIT
+        exiting = purpose is Purpose.EXIT or (purpose is Purpose.LOOK and self.urgent())
         while wait_ns := self.budget.wait_ns(weight, self.clock.now_ns(), exiting=exiting):
             if purpose is not Purpose.LOOK:
                 raise self._refusal(wait_ns)

@@ -171,10 +171,14 @@ class Unprotected:
 def by_cause(
     bare: Sequence[Bare], born_ns: Sequence[int], died_ns: Sequence[int], asked_ns: Sequence[int] = ()
 ) -> Unprotected:
-    """A stretch that a kill lies in is split: what the bot had before it, and what the next one needed."""
+    """A stretch that a kill lies in is split: what the bot had before it, and what the next one needed.
+
+    One that began while a process was still loading counts from that process's birth.
+    """
     up, restart, before, recovery = [], [], [], []
     for stretch in bare:
         asked = [ns for ns in asked_ns if stretch.from_ns < ns < stretch.to_ns]
+        home_ns = max((ns for ns in born_ns if ns <= stretch.from_ns), default=0)
         kills = [died for died in died_ns if stretch.from_ns < died < stretch.to_ns]
         births = [born for born in born_ns if stretch.from_ns < born < stretch.to_ns]
         if kills and births:
@@ -182,9 +186,11 @@ def by_cause(
             restart.append((stretch.to_ns - births[-1]) / NS_PER_S)
         elif births:  # it began while nobody was at home
             restart.append((stretch.to_ns - births[-1]) / NS_PER_S)
+        elif not kills and asked and not any(home_ns < ns <= stretch.from_ns for ns in asked_ns):
+            restart.append((stretch.to_ns - home_ns) / NS_PER_S)
         elif not kills:
             up.append((stretch.to_ns - stretch.from_ns) / NS_PER_S)
-        if births and asked:
+        if asked and len(restart) > len(recovery):
             recovery.append((stretch.to_ns - asked[-1]) / NS_PER_S)
     return Unprotected(
         tuple(sorted(up)), tuple(sorted(restart)), tuple(sorted(before)), tuple(sorted(recovery))

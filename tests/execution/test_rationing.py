@@ -73,6 +73,7 @@ def test_looks_wait_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.execution.rationing.LOOK_AGAIN_S", 0.01)
 
     async def play(bench: Local, desk: Desk, broker: CcxtBroker, budget: RateBudget) -> None:
+        await broker.account()
         spend_all_but_the_reserve(budget)
         seen = len(bench.server.seen)
         look = asyncio.create_task(broker.account())
@@ -83,6 +84,17 @@ def test_looks_wait_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (await look).wallet
 
     at("bybit", play)
+
+
+def test_the_first_look_of_a_start_may_use_what_is_kept_for_exits() -> None:
+    """Positions may be unprotected until the account is known, however much was asked before the start."""
+
+    async def play(bench: Any, desk: Desk, broker: CcxtBroker, budget: RateBudget) -> None:
+        spend_all_but_the_reserve(budget)
+        async with asyncio.timeout(5.0):
+            assert (await broker.account()).wallet
+
+    at("binance", play)
 
 
 def test_the_venues_own_count_of_the_address_is_taken_over() -> None:

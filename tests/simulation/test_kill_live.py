@@ -33,6 +33,11 @@ def test_a_bare_stretch_is_split_by_the_kill_in_it() -> None:
     assert times.recovery == (2.0,)
 
 
+def test_a_stretch_that_begins_while_the_bot_is_loading_counts_from_its_birth() -> None:
+    times = by_cause([Bare("A", 11 * S, 14 * S)], [0, 10 * S], [5 * S], asked_ns=[1, 13 * S])
+    assert (times.up, times.restart, times.recovery) == ((), (4.0,), (1.0,))
+
+
 def test_the_record_knows_when_a_position_had_no_stop() -> None:
     def fill(at_s: int, side: str, quantity: str) -> dict[str, object]:
         order = {"x": "TRADE", "s": "A", "S": side, "l": quantity, "L": "1", "n": "0", "rp": "0", "t": at_s}

@@ -7,6 +7,7 @@ passed, because asking on turns a pause into a ban of up to three days.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -62,10 +63,15 @@ class RateBudget:
         self._used += weight
 
     def told(self, used: int, now_ns: int) -> None:
-        """The venue's own count for this minute: others may ask from the same address."""
+        """The venue's own count for this minute: others may ask from the same address.
+
+        The venue begins anew with the minute of the clock, so what others spent is over then.
+        """
         missing = used - self.used(now_ns)
         if missing > 0:
-            self.take(missing, now_ns)
+            begun_ns = now_ns - now_ns % WINDOW_NS
+            insort(self._spent, (begun_ns, missing))
+            self._used += missing
 
     def answered(self, status: int, used: str, retry_after: str, now_ns: int) -> float:
         """Take in an answer's status and headers; seconds nobody may ask for now, 0 when it says nothing."""

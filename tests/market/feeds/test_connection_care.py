@@ -79,6 +79,14 @@ def test_what_others_spent_from_the_same_address_counts() -> None:
     assert budget.used(1) == 700
 
 
+def test_what_others_spent_is_over_with_the_venues_minute() -> None:
+    budget, minute_ns = RateBudget(limit=1000, reserve=0.25), 600 * S
+    budget.take(10, minute_ns + 40 * S)
+    budget.told(700, minute_ns + 50 * S)
+    assert budget.used(minute_ns + 59 * S) == 700
+    assert budget.used(minute_ns + 61 * S) == 10
+
+
 class Clocks:
     """A wall clock and a monotonic one that a test moves."""
 
