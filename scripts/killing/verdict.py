@@ -121,7 +121,7 @@ def _judge_orders(verdict: Verdict, record: Record, kept: Kept) -> None:
 
 
 def _judge_fills(verdict: Verdict, record: Record, kept: Kept) -> None:
-    """Every execution at the exchange is in the database once, with its fee; results are the same by market."""
+    """Every execution at the exchange is in the database once, with its fee; results agree by market."""
     theirs = {fill.trade_id for fill in record.fills}
     lost, invented = theirs - kept.heard_trades, kept.heard_trades - theirs
     verdict.want(not lost, f"{len(lost)} fills never heard of: {sorted(lost)[:5]}")
