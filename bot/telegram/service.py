@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from telegram import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, TypeHandler
+from telegram.request import HTTPXRequest
 
 from bot.core.clock import Clock
 from bot.core.units import NS_PER_S
@@ -60,6 +63,7 @@ class TelegramService:
         self._warn = warn
         self._courier = Courier(desk.outbox, gate.targets, clock, warn, lambda *asked: desk.picture(*asked))
         self._connected = False
+        self._tls: ssl.SSLContext | None = None
         self.errors = 0
         self.conflicts = 0
 
@@ -107,13 +111,15 @@ class TelegramService:
 
     @asynccontextmanager
     async def _started(self) -> AsyncIterator[Application[Any, Any, Any, Any, Any, Any]]:
+        # certificates take tens of milliseconds that the loop must not lose: once, and not in the loop
+        self._tls = self._tls or await asyncio.to_thread(httpx.create_ssl_context)
         builder = ApplicationBuilder().token(self._settings.token).job_queue(None).concurrent_updates(False)
-        builder = builder.connect_timeout(5.0).read_timeout(10.0).get_updates_read_timeout(POLL_S + 10.0)
+        builder = builder.request(self._transport(10.0))
+        builder = builder.get_updates_request(self._transport(POLL_S + 10.0, connection_pool_size=1))
         if self._settings.base_url:
             base = self._settings.base_url.rstrip("/")
             builder = builder.base_url(f"{base}/bot").base_file_url(f"{base}/file/bot")
-        # its two transports load certificates: tens of milliseconds each that the loop must not lose
-        app = await asyncio.to_thread(builder.build)
+        app = builder.build()
         app.add_handler(TypeHandler(Update, self._on_update))
         try:
             await app.initialize()
@@ -129,6 +135,10 @@ class TelegramService:
             yield app
         finally:
             await _stopped(app)
+
+    def _transport(self, read_timeout: float, **more: Any) -> HTTPXRequest:
+        tls = {"verify": self._tls}
+        return HTTPXRequest(connect_timeout=5.0, read_timeout=read_timeout, httpx_kwargs=tls, **more)
 
     def _on_error(self, error: TelegramError) -> None:
         """Of polling; the library itself tries again."""
