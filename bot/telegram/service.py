@@ -119,7 +119,7 @@ class TelegramService:
         if self._settings.base_url:
             base = self._settings.base_url.rstrip("/")
             builder = builder.base_url(f"{base}/bot").base_file_url(f"{base}/file/bot")
-        app = builder.build()
+        app = await asyncio.to_thread(builder.build)
         app.add_handler(TypeHandler(Update, self._on_update))
         try:
             await app.initialize()
