@@ -131,7 +131,7 @@ async def client(
         await made.close()
 
 
-async def eventually(condition: Any, what: str, within_s: float = 15.0) -> Any:
+async def eventually(condition: Any, what: str, within_s: float = 5.0) -> Any:
     """The first true value of a condition that is looked at again and again."""
     loop = asyncio.get_running_loop()
     until = loop.time() + within_s

@@ -188,11 +188,11 @@ class Exchange:
         """Cancel a market's orders unless this is called again in time; 0: no longer."""
         self._countdowns.pop(market, None)
         if for_ms > 0:
-            self._countdowns[market] = self.world.api_ns() + for_ms * NS_PER_MS
+            self._countdowns[market] = self.world.alarm_ns() + for_ms * NS_PER_MS
 
     def tick(self) -> None:
-        """What falls due on the wall clock."""
-        due = [m for m, at_ns in self._countdowns.items() if at_ns <= self.world.api_ns()]
+        """What has fallen due."""
+        due = [m for m, at_ns in self._countdowns.items() if at_ns <= self.world.alarm_ns()]
         for market in due:
             del self._countdowns[market]
             self.cancel_all(market)

@@ -110,6 +110,10 @@ class World:
         """Wall time, which signed requests are judged by."""
         return self._clock.now_ns()
 
+    def alarm_ns(self) -> int:
+        """Wall time and what was stepped by hand: what countdowns run by."""
+        return self._clock.now_ns() + self._stepped_ns
+
     def watch(self, guard: Guard) -> None:
         self._guard = guard
 

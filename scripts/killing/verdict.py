@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.core.enums import OrderRole
 from bot.core.units import NS_PER_S
@@ -69,7 +69,7 @@ class Kept:
             listed = json.loads(runs[-1]["header"])["instruments"]
             return Kept(
                 orders=database.query("SELECT * FROM orders"),
-                fills=database.query("SELECT * FROM fills"),
+                fills=database.query("SELECT * FROM fills ORDER BY rowid"),
                 heard_trades={json.loads(row["body"])["trade_id"] for row in told},
                 audits=Counter({row["what"]: row["n"] for row in audits}),
                 state=database.state("session"),
@@ -121,45 +121,80 @@ def _judge_orders(verdict: Verdict, record: Record, kept: Kept) -> None:
 
 
 def _judge_fills(verdict: Verdict, record: Record, kept: Kept) -> None:
-    """Every execution at the exchange is in the database once, with its fee; results agree by market."""
+    """Every execution at the exchange is in the database once, with its fee and its result."""
     theirs = {fill.trade_id for fill in record.fills}
     lost, invented = theirs - kept.heard_trades, kept.heard_trades - theirs
     verdict.want(not lost, f"{len(lost)} fills never heard of: {sorted(lost)[:5]}")
     verdict.want(
         not invented, f"{len(invented)} fills that the exchange does not know: {sorted(invented)[:5]}"
     )
-    at_exchange = Counter(
-        (
-            f.client_id,
-            f.side,
-            _lots(kept, f.symbol, f.quantity),
-            _ticks(kept, f.symbol, f.price),
-            f.fee_e8,
-        )
-        for f in record.fills
-    )
-    in_database = Counter((r["client_id"], r["side"], r["lots"], r["price"], r["fee_e8"]) for r in kept.fills)
-    missing, surplus = at_exchange - in_database, in_database - at_exchange
-    verdict.want(not missing, f"{missing.total()} fills not in the database: {list(missing)[:3]}")
-    verdict.want(not surplus, f"{surplus.total()} fills in the database too often: {list(surplus)[:3]}")
-    # by market: an entry's fill that is heard of after a kill is booked behind the exit it was before at
-    # the exchange, and the average cost then splits the result between the exits in another way
-    results = Counter[str](), Counter[str]()
-    for fill in record.fills:
-        results[0][fill.symbol] += fill.realised_e8
+    at_exchange: dict[str, list[Booked]] = {}
+    for f in record.fills:
+        lots = int(f.quantity / kept.instruments[f.symbol].lot)
+        price = int(f.price / kept.instruments[f.symbol].tick)
+        booked = Booked(f.client_id, f.side, lots, price, f.fee_e8, f.realised_e8)
+        at_exchange.setdefault(f.symbol, []).append(booked)
+    in_database: dict[str, list[Booked]] = {}
     for row in kept.fills:
-        results[1][row["symbol"]] += row["realised_e8"]
-    verdict.want(dict(results[0]) == dict(results[1]), f"results differ: {results[0]}, in ours {results[1]}")
+        in_database.setdefault(row["symbol"], []).append(Booked(*(row[name] for name in Booked._fields)))
+    late = 0
+    for symbol in sorted(at_exchange.keys() | in_database.keys()):
+        wanted, found = at_exchange.get(symbol, []), in_database.get(symbol, [])
+        faults, reordered = compare_fills(wanted, found)
+        verdict.faults += [f"{symbol}: {fault}" for fault in faults]
+        late += reordered
     verdict.figures["fills"] = len(record.fills)
+    verdict.figures["round_trips_with_a_late_fill"] = late
     verdict.figures["trades"] = len(kept.trades)
 
 
-def _lots(kept: Kept, symbol: str, quantity: Any) -> int:
-    return int(quantity / kept.instruments[symbol].lot)
+class Booked(NamedTuple):
+    """A fill as both sides book it, in lots, ticks and e8."""
+
+    client_id: str
+    side: int
+    lots: int
+    price: int
+    fee_e8: int
+    realised_e8: int
 
 
-def _ticks(kept: Kept, symbol: str, price: Any) -> int:
-    return int(price / kept.instruments[symbol].tick)
+def compare_fills(wanted: Sequence[Booked], found: Sequence[Booked]) -> tuple[list[str], int]:
+    """What is wrong with the fills found of one market, and how many round trips were booked out of order.
+
+    Each round trip, from flat to flat, must hold the same fills. In the same order, each with the same
+    result. A fill that is heard of after a kill is booked behind an exit that it preceded: the average
+    cost then splits the result among the exits in another way, and only its sum must be the same.
+    """
+    missing, surplus = _counted(wanted) - _counted(found), _counted(found) - _counted(wanted)
+    if missing or surplus:
+        few, many = f"{missing.total()} not in the database {list(missing)[:3]}", list(surplus)[:3]
+        return [f"fills differ: {few}, {surplus.total()} in it too often {many}"], 0
+    faults, reordered, start, held = [], 0, 0, 0
+    for end, fill in enumerate(wanted, 1):
+        held += fill.side * fill.lots
+        ours, theirs = found[start:end], wanted[start:end]
+        if held or _counted(ours) != _counted(theirs):
+            continue
+        if [_key(f) for f in ours] != [_key(f) for f in theirs]:
+            reordered += 1
+            results = [sum(f.realised_e8 for f in fills) for fills in (theirs, ours)]
+        else:
+            results = [[f.realised_e8 for f in fills] for fills in (theirs, ours)]
+        if results[0] != results[1]:
+            faults.append(f"results of {theirs[0].client_id} to {theirs[-1].client_id} differ: {results}")
+        start = end
+    if start < len(wanted):
+        faults.append(f"the last {len(wanted) - start} fills belong to no whole round trip")
+    return faults, reordered
+
+
+def _key(fill: Booked) -> tuple[object, ...]:
+    return fill[:-1]
+
+
+def _counted(fills: Sequence[Booked]) -> Counter[tuple[object, ...]]:
+    return Counter(map(_key, fills))
 
 
 def judge_protection(

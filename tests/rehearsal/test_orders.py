@@ -242,9 +242,7 @@ def test_two_hundred_orders_a_symbol_are_the_most(exchange: Exchange) -> None:
     assert ask(exchange, "GET openOrders") == []
 
 
-def test_the_countdown_cancels_orders_but_not_stops(
-    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_countdown_cancels_orders_but_not_stops(exchange: Exchange) -> None:
     bid, _ = touch(exchange)
     limit(exchange, "BUY", bid - 100)
     stop = {"algoType": "CONDITIONAL", "type": "STOP_MARKET", "side": "SELL", "quantity": "0.010"}
@@ -252,8 +250,7 @@ def test_the_countdown_cancels_orders_but_not_stops(
     ask(exchange, "POST countdownCancelAll", symbol="BTCUSDT", countdownTime=1000)
     exchange.tick()
     assert len(ask(exchange, "GET openOrders", symbol="BTCUSDT")) == 1
-    later_ns = exchange.world.api_ns() + 2 * NS_PER_S
-    monkeypatch.setattr(exchange.world, "api_ns", lambda: later_ns)
+    exchange.world.step(2 * NS_PER_S)
     exchange.tick()
     assert ask(exchange, "GET openOrders", symbol="BTCUSDT") == []
     assert len(ask(exchange, "GET openAlgoOrders")) == 1
