@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 URLS = "LOPSIDE_NOTIFY_URLS"
 UNREACHED_S = 30.0
-_NOBODY = "127.0.0.1", 9  # the discard service: no connection comes about
+_NOBODY = "http://127.0.0.1:9"  # the discard service: no connection comes about
 Warn = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -85,10 +85,14 @@ def load_telegram() -> None:
 
 
 async def _knock() -> None:
-    import anyio
+    from telegram import Bot
+    from telegram.error import TelegramError
+    from telegram.request import HTTPXRequest
 
-    with contextlib.suppress(OSError):
-        await anyio.connect_tcp(*_NOBODY)
+    transport = HTTPXRequest(httpx_kwargs={"verify": False, "trust_env": False})
+    async with transport:
+        with contextlib.suppress(TelegramError):
+            await Bot("1:nobody", _NOBODY, request=transport).get_me()
 
 
 class Megaphone:

@@ -11,32 +11,28 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-from telegram import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Update
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram import Update
+from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, TypeHandler
 from telegram.request import HTTPXRequest
 
 from bot.core.clock import Clock
-from bot.core.units import NS_PER_S
 from bot.operate.authority import Actor
-from bot.operate.confirming import Proposal
+from bot.telegram.answers import DO, LEAVE, Answers
 from bot.telegram.commands import Desk, Reply, answered, obey
-from bot.telegram.courier import LOOK_S, Courier, Warn, said, wait_ns
+from bot.telegram.courier import LOOK_S, Courier, Warn, said
 from bot.telegram.gate import Gate
 from bot.telegram.message import Message
 
 LONGEST_PAUSE_S = 60.0
 POLL_S = 25
-LONGEST_FLOOD_S = 30.0
 GOODBYE_S = 5.0
-DO, LEAVE = "do:", "leave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +58,7 @@ class TelegramService:
         self._clock = clock
         self._warn = warn
         self._courier = Courier(desk.outbox, gate.targets, clock, warn, lambda *asked: desk.picture(*asked))
+        self._answers = Answers(self._courier)
         self._connected = False
         self._tls: ssl.SSLContext | None = None
         self.errors = 0
@@ -77,7 +74,7 @@ class TelegramService:
             "alerts_muted": box.muted,
             "alerts_dropped": box.dropped,
             "strangers": self._gate.strangers,
-            "telegram_errors": self.errors + self._courier.errors,
+            "telegram_errors": self.errors + self._courier.errors + self._answers.lost,
             "telegram_conflicts": self.conflicts,
         }
 
@@ -86,10 +83,11 @@ class TelegramService:
         pause_s = 1.0
         while True:
             try:
-                async with self._started() as app:
+                async with self._started() as app, asyncio.TaskGroup() as tasks:
                     pause_s = 1.0
                     self._connected = True
-                    await self._courier.run(app.bot)
+                    tasks.create_task(self._courier.run(app.bot))
+                    tasks.create_task(self._answers.run(app.bot))
             except InvalidToken:
                 reason = "Telegram refused the token; the bot trades on without it"
                 self._warn("telegram_off", {"reason": reason})
@@ -106,7 +104,7 @@ class TelegramService:
         """Give what waits a moment to be told, before the end."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
-                while self._connected and self._outbox.next(self._clock.now_ns()) is not None:
+                while self._connected and (self._answers or self._outbox.next(self._clock.now_ns())):
                     await asyncio.sleep(LOOK_S)
 
     @asynccontextmanager
@@ -155,60 +153,35 @@ class TelegramService:
         actor = self._gate.actor(user.id if user else None, chat.id if chat else None)
         if actor is None or chat is None or not self._gate.first_time(update.update_id):
             return
-        try:
-            if update.callback_query is not None:
-                await self._pressed(actor, update.callback_query, context, chat.id)
-            elif update.message is not None and update.message.text:
-                await self._answer(context, chat.id, await obey(self._desk, actor, update.message.text))
-        except TelegramError:
-            self.errors += 1  # the answer is lost, what was asked is done and audited
+        if update.callback_query is not None:
+            self._answers.acknowledge(update.callback_query)
+            await self._obey(chat.id, self._pressed(actor, update.callback_query.data or ""))
+        elif update.message is not None and update.message.text:
+            await self._obey(chat.id, obey(self._desk, actor, update.message.text))
 
-    async def _pressed(
-        self, actor: Actor, pressed: CallbackQuery, context: ContextTypes.DEFAULT_TYPE, chat: int
-    ) -> None:
-        data = pressed.data or ""
-        with contextlib.suppress(TelegramError):
-            await pressed.answer()
-        with contextlib.suppress(TelegramError):
-            await pressed.edit_message_reply_markup(None)
+    async def _obey(self, chat: int, deed: Awaitable[Reply | None]) -> None:
+        try:
+            reply = await deed
+        except Exception as error:
+            self._warn("telegram_command_failed", {"error": f"{type(error).__name__}: {error}"})
+            reply = Message("This went wrong", ("a fault of ours, /logs has it; /status tells what is true",))
+        if reply is not None:
+            self._answers.say(chat, reply)
+
+    async def _pressed(self, actor: Actor, data: str) -> Reply | None:
         if data.startswith(DO):
-            await self._answer(
-                context, chat, answered(await self._desk.operator.confirm(actor, data.removeprefix(DO)))
-            )
-        elif data == LEAVE:
-            await self._answer(context, chat, Message("Left alone"))
-
-    async def _answer(self, context: ContextTypes.DEFAULT_TYPE, chat: int, reply: Reply) -> None:
-        """A short flood wait is waited for once: who asked is waiting too."""
-        try:
-            await self._reply(context, chat, reply)
-        except RetryAfter as error:
-            wait_s = wait_ns(error) / NS_PER_S
-            if wait_s > LONGEST_FLOOD_S:
-                raise
-            await asyncio.sleep(wait_s)
-            await self._reply(context, chat, reply)
-
-    async def _reply(self, context: ContextTypes.DEFAULT_TYPE, chat: int, reply: Reply) -> None:
-        if isinstance(reply, Path):
-            with reply.open("rb") as file:
-                await context.bot.send_document(chat, file, filename=reply.name)
-        elif isinstance(reply, bytes):
-            await context.bot.send_photo(chat, reply)
-        elif isinstance(reply, Proposal):
-            shown = Message("Sure?", (reply.preview, f"code {reply.code}, good for a minute"))
-            buttons = [
-                InlineKeyboardButton("Do it", callback_data=DO + reply.code),
-                InlineKeyboardButton("Leave it", callback_data=LEAVE),
-            ]
-            await self._courier.send(context.bot, chat, shown, keyboard=InlineKeyboardMarkup([buttons]))
-        else:
-            for part in reply.parts():
-                await self._courier.send(context.bot, chat, part)
+            return answered(await self._desk.operator.confirm(actor, data.removeprefix(DO)))
+        return Message("Left alone") if data == LEAVE else None
 
 
 async def _stopped(app: Application[Any, Any, Any, Any, Any, Any]) -> None:
-    """In the order the library asks for; what never started has nothing to stop."""
+    """In the order the library asks for; what never started has nothing to stop.
+
+    Commands that came too late are not obeyed by a session that ends.
+    """
+    while not app.update_queue.empty():
+        app.update_queue.get_nowait()
+        app.update_queue.task_done()
     if app.updater is not None and app.updater.running:
         await app.updater.stop()
     if app.running:

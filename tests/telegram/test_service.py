@@ -23,10 +23,12 @@ from bot.risk.look import LimitStatus
 from bot.store.database import Database
 from bot.store.journal import StoreJournal
 from bot.telegram import courier
+from bot.telegram.answers import MOST_WAITING
 from bot.telegram.commands import COMMANDS, Desk
 from bot.telegram.gate import Gate, roles_of
 from bot.telegram.service import Settings, TelegramService
 from tests.cli.test_live_view import STATUS
+from tests.rehearsing import eventually
 from tests.store.kept_session import fill
 from tests.telegram.bot_api import TOKEN, BotApi, bot_api
 
@@ -396,6 +398,56 @@ def test_an_answer_waits_for_a_short_flood(folder: Path, monkeypatch: pytest.Mon
         await scene.heard(OWNER, "lopside")
 
     play(folder, story, monkeypatch=monkeypatch)
+
+
+def test_a_command_does_not_wait_for_the_answer_to_another_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(scene: Scene) -> None:
+        scene.api.flood_s = 25
+        scene.api.write(OWNER, "/status")
+        for _ in range(3):
+            scene.api.write(OWNER, "/pause")
+        await eventually(lambda: len(scene.done) == 3, "three pauses during a flood wait")
+        assert scene.api.said == []
+
+    async def whole() -> None:
+        async with asyncio.timeout(15.0):  # nor does the end
+            async with running(folder) as scene:
+                await story(scene)
+
+    monkeypatch.setattr(courier, "PACE_S", 0.0)
+    asyncio.run(whole())
+
+
+def test_of_many_answers_that_wait_the_newest_are_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(scene: Scene) -> None:
+        scene.api.flood_s = 2
+        for _ in range(MOST_WAITING + 20):
+            scene.api.write(OWNER, "/version")
+        scene.api.write(OWNER, "/pause")
+        await scene.heard(OWNER, "pause is done")
+
+    scene = play(folder, story, monkeypatch=monkeypatch)
+    lost = scene.service.figures()["telegram_errors"]
+    assert 0 < lost == MOST_WAITING + 21 - len(scene.api.said)
+
+
+def test_a_fault_of_ours_is_told_and_the_next_command_obeyed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> dict[str, Any]:
+        raise KeyError("nothing")
+
+    async def story(scene: Scene) -> None:
+        scene.desk.figures = broken
+        scene.api.write(OWNER, "/health")
+        await scene.heard(OWNER, "This went wrong")
+        scene.api.write(OWNER, "/pause")
+        await scene.heard(OWNER, "pause is done")
+
+    scene = play(folder, story, monkeypatch=monkeypatch)
+    assert "KeyError" in dict(scene.warnings)["telegram_command_failed"]["error"]
 
 
 def test_a_button_pressed_too_late_does_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
