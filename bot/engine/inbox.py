@@ -14,7 +14,7 @@ import numpy as np
 
 from bot.core.commands import Answer
 from bot.execution.news import News
-from bot.market.events import EVENT, Kind, empty_rows
+from bot.market.events import EVENT, Kind, copied, empty_rows
 from bot.market.numbering import number
 
 
@@ -98,7 +98,7 @@ class Numbering:
 
     def rows(self, rows: np.ndarray) -> np.ndarray:
         """A numbered copy of a frame's rows."""
-        rows = rows.copy()
+        rows = copied(rows)
         self.last_ns = int(number(rows, self.last_seq, self.last_ns))
         self.last_seq += rows.size
         return rows

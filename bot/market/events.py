@@ -22,6 +22,7 @@ are contiguous and share `recv_ns` and `exch_ns`:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum, IntFlag
 from struct import Struct
 
@@ -77,9 +78,23 @@ MAX_TICK = 2**31 - 1
 """Largest price in ticks a row may carry; decoders refuse a message beyond it."""
 
 
+RAW = np.dtype(("V", EVENT.itemsize))
+"""EVENT without its fields: numpy moves such rows whole, and others field by field, fifteen times slower."""
+
+
 def empty_rows(n: int) -> np.ndarray:
     """n zeroed event rows."""
     return np.zeros(n, EVENT)
+
+
+def copied(rows: np.ndarray) -> np.ndarray:
+    """A copy of EVENT rows."""
+    return rows.view(RAW).copy().view(EVENT)
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """EVENT rows one after the other, copied."""
+    return np.concatenate([part.view(RAW) for part in parts]).view(EVENT)
 
 
 _ROW = Struct("<qqqqqdHBbI")
@@ -194,7 +209,7 @@ class RowBuffer:
 
     def take(self) -> np.ndarray:
         """All gathered rows as an EVENT array; the buffer is empty afterwards."""
-        rows = self.storage[: self.used].copy()
+        rows = np.frombuffer(self._bytes[: self.used * _ROW_BYTES], EVENT)  # a third of what `copied` takes
         self.used = 0
         return rows
 

@@ -26,7 +26,7 @@ from bot.engine.inbox import Numbering
 from bot.engine.kernel import Ctl, State, Stop, advance, new_state
 from bot.execution.paper import PaperSettings, PaperVenue
 from bot.market.book import ASK, BID, grow, levels
-from bot.market.events import Kind, empty_rows
+from bot.market.events import Kind, copied, empty_rows, joined
 from bot.market.heads import OK
 from bot.market.instruments import Contract, Instrument
 from bot.signals.state import Awake
@@ -225,7 +225,7 @@ def shifted(batches: Iterator[np.ndarray], first_ns: int) -> Iterator[np.ndarray
     """The rows as if the first had been received at `first_ns`; funding times move with them."""
     by_ns = 0
     for rows in batches:
-        rows = rows.copy()
+        rows = copied(rows)
         by_ns = by_ns or first_ns - int(rows[0]["recv_ns"])
         rows["recv_ns"] += by_ns
         stamped = rows["exch_ns"] != 0
@@ -251,7 +251,7 @@ def _whole_messages(batches: Iterator[np.ndarray], places: np.ndarray) -> Iterat
     for batch in batches:
         rows = batch[places[batch["market"]] >= 0]
         rows["market"] = places[rows["market"]]
-        rows = np.concatenate([held, rows])
+        rows = joined([held, rows])
         cut = int(np.searchsorted(rows["recv_ns"], rows[-1]["recv_ns"])) if rows.size else 0
         held = rows[cut:]
         if cut:

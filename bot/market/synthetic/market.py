@@ -25,7 +25,7 @@ import numpy as np
 
 from bot.core.errors import BadInput, KernelError
 from bot.core.units import NS_PER_MS, NS_PER_S
-from bot.market.events import EVENT
+from bot.market.events import EVENT, RAW, copied
 from bot.market.instruments import Instrument
 from bot.market.synthetic.draws import seed_word
 from bot.market.synthetic.efficient import kept_values
@@ -41,7 +41,6 @@ _OPEN_ORDERS, _CROWDED_ORDERS = 20_000.0, 12_000.0
 """Open interest at the start, in mean orders. A cascade closes a hundredth of the crowded one."""
 
 # numpy copies structured rows field by field, ten times slower than plain bytes.
-_RAW = np.dtype(("V", EVENT.itemsize))
 
 # A leader may run this far ahead of its followers: they look back into what it remembers of its price.
 _SLICE_NS = 10 * NS_PER_S
@@ -158,7 +157,7 @@ class SyntheticMarket:
 
         The rest is held back: another market may still say something that arrives earlier.
         """
-        held, markets = self._held.view(_RAW), self._held["market"]
+        held, markets = self._held.view(RAW), self._held["market"]
         said = [[held[markets == k]] for k in range(len(self._lanes))]
         for slice_ns in range(self._done_ns, until_ns, _SLICE_NS):
             for k in range(len(self._lanes)):
@@ -170,7 +169,7 @@ class SyntheticMarket:
         last = self._end_ns is not None and until_ns >= self._end_ns
         complete_ns = self._lanes["now_ns"].min()
         count = len(rows) if last else int(np.searchsorted(rows["recv_ns"], complete_ns))
-        self._held = rows[count:].copy()
+        self._held = copied(rows[count:])
         rows = rows[:count]
         rows["seq"] = np.arange(self._seq + 1, self._seq + 1 + count)
         self._seq += count
@@ -187,7 +186,7 @@ class SyntheticMarket:
             if more < 0:
                 name = self._listings[k].instrument.key
                 raise KernelError(f"demo market: the price of {name} left its range; start a new session")
-            parts.append(self._lanes["out"][k, : self._lanes["n_rows"][k]].view(_RAW).copy())
+            parts.append(self._lanes["out"][k, : self._lanes["n_rows"][k]].view(RAW).copy())
             self._lanes["n_rows"][k] = 0
         return parts
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 from bot.core.jit import njit
-from bot.market.events import MAX_TICK, Flag, Kind
+from bot.market.events import MAX_TICK, Flag, Kind, copied
 
 
 class Check(IntEnum):
@@ -75,7 +75,7 @@ class RowChecks:
         self.missing += _check(
             rows, before, first, self._markets, self._has_timers, self._sync, self.count, self.first_seq
         )
-        self._before = rows[-1:].copy()
+        self._before = copied(rows[-1:])
 
 
 @njit

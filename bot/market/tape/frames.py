@@ -24,7 +24,7 @@ from typing import BinaryIO
 import numpy as np
 
 from bot.core.errors import BadInput, BadTape
-from bot.market.events import EVENT
+from bot.market.events import EVENT, copied
 from bot.market.tape.header import TapeHeader
 from bot.market.tape.order import Tally
 
@@ -149,6 +149,6 @@ class LogSegment:
 def _rows(payloads: list[bytes], first_seq: int) -> Iterator[np.ndarray]:
     rows = np.frombuffer(bytearray(b"".join(payloads)), EVENT)
     if len(rows) and rows["seq"][0] < first_seq:
-        rows = rows[np.searchsorted(rows["seq"], first_seq) :].copy()
+        rows = copied(rows[np.searchsorted(rows["seq"], first_seq) :])
     if len(rows):
         yield rows

@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from bot.core.errors import BadInput, SessionLocked
+from bot.market.events import RAW, copied, joined
 from bot.market.tape.files import partial_path, publish, sync_directory
 from bot.market.tape.frames import MAX_FRAME_ROWS, LogSegment, encode_frame
 from bot.market.tape.header import TapeHeader
@@ -91,7 +92,7 @@ class LogWriter:
         if not len(rows):
             return
         self._tally.add(rows)
-        self._waiting.append(rows.copy())
+        self._waiting.append(copied(rows))
         self._waiting_rows += len(rows)
         if self._waiting_rows >= MAX_FRAME_ROWS:
             self.flush()
@@ -159,9 +160,9 @@ class LogWriter:
     def _write(self) -> None:
         if not self._waiting_rows:
             return
-        rows = np.concatenate(self._waiting)
+        rows = joined(self._waiting)
         frames = [
-            encode_frame(rows[at : at + MAX_FRAME_ROWS].tobytes(), self._synced)
+            encode_frame(rows[at : at + MAX_FRAME_ROWS].view(RAW).tobytes(), self._synced)
             for at in range(0, len(rows), MAX_FRAME_ROWS)
         ]
         self._end = _append_all(self._fd, b"".join(frames), self._end)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bot.core.errors import BadTape
+from bot.market.events import copied
 from bot.market.tape.columns import ALWAYS_READ, SCHEMA, from_columns
 from bot.market.tape.footer import check_footer
 from bot.market.tape.header import TapeHeader
@@ -64,7 +65,7 @@ class ParquetSegment:
             ) from None
         rows = from_columns(table, seq.min if runs else None, market.min if one_market else None)
         if seq.min < first_seq:
-            rows = rows[np.searchsorted(rows["seq"], first_seq) :].copy()
+            rows = copied(rows[np.searchsorted(rows["seq"], first_seq) :])
         return rows
 
     def _open(self) -> pq.ParquetFile:

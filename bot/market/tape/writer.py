@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from bot.core.errors import BadInput
+from bot.market.events import copied, joined
 from bot.market.instruments import Instrument
 from bot.market.tape.columns import SCHEMA, WRITER_OPTIONS, to_table
 from bot.market.tape.files import partial_path, publish
@@ -55,7 +56,7 @@ class TapeWriter:
     def append(self, rows: np.ndarray) -> None:
         """Add EVENT rows; they are copied. Raises BadInput when they are out of order."""
         self._tally.add(rows)
-        self._waiting.append(rows.copy())
+        self._waiting.append(copied(rows))
         self._waiting_rows += len(rows)
         if self._waiting_rows >= self._group_rows:
             self._write(whole_groups=True)
@@ -121,9 +122,9 @@ class TapeWriter:
         """Row groups get exactly `group_rows`, so the file does not depend on how rows came in."""
         if not self._waiting_rows:
             return
-        rows = np.concatenate(self._waiting)
+        rows = joined(self._waiting)
         end = len(rows) - len(rows) % self._group_rows if whole_groups else len(rows)
         for start in range(0, end, self._group_rows):
             self._file.write_table(to_table(rows[start : min(start + self._group_rows, end)]))
-        self._waiting = [rows[end:].copy()]
+        self._waiting = [copied(rows[end:])]
         self._waiting_rows = len(rows) - end

@@ -17,7 +17,7 @@ import numpy as np
 
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_MS, NS_PER_S, NS_PER_US
-from bot.market.events import Flag, Kind, RowBuffer
+from bot.market.events import Flag, Kind, RowBuffer, copied
 from bot.market.instruments import Contract, Instrument
 from bot.market.venues import binance_session as session
 from bot.market.venues import binance_wire as wire
@@ -238,7 +238,7 @@ class BinanceStream(VenueBase):
             return ()
         if verdict is Verdict.OLD:
             return ()
-        change = Change(first, last, prev, out.room(n)[:n].copy())
+        change = Change(first, last, prev, copied(out.room(n)[:n]))
         if verdict is Verdict.BREAK:
             out.put(Kind.GAP, recv_ns, self.exch_ns, book.market, ref=book.sync.last)
         book.sync.hold(change)
@@ -287,7 +287,7 @@ class BinanceStream(VenueBase):
             snapshot=True,
         )
         self.messages["snapshot"] += 1
-        book.sync.on_snapshot(message.lastUpdateId, out.room(n)[:n].copy())
+        book.sync.on_snapshot(message.lastUpdateId, copied(out.room(n)[:n]))
         return self._join(book, recv_ns, out)
 
     def _join(self, book: BookState, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:
@@ -460,7 +460,7 @@ class BinanceStream(VenueBase):
             ref=message.lastUpdateId,
             snapshot=True,
         )
-        self._keep_audit(book, message.lastUpdateId, exch_ns, rows.room(n)[:n].copy())
+        self._keep_audit(book, message.lastUpdateId, exch_ns, copied(rows.room(n)[:n]))
 
     def _funding_intervals(self, payload: bytes) -> tuple[Wanted, ...]:
         """Only symbols whose interval was ever adjusted are listed; the others settle every 8 h."""
