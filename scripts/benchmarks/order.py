@@ -173,12 +173,7 @@ async def measure(port: int, orders: int, folder: Path) -> tuple[np.ndarray, np.
 def main(words: Sequence[str] | None = None) -> int:
     about = (__doc__ or "").partition(":")[0]
     parser = argparse.ArgumentParser(prog="scripts/bench order", description=about)
-    parser.add_argument(
-        "--orders",
-        type=int,
-        default=300,
-        help="of each, in turn (default: 300)",
-    )
+    parser.add_argument("--orders", type=int, default=300, help="of each, in turn (default: 300)")
     parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
     args = parser.parse_args(words)
     context = multiprocessing.get_context("spawn")
