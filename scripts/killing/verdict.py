@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,7 +141,9 @@ def _judge_fills(verdict: Verdict, record: Record, kept: Kept) -> None:
     late = 0
     for symbol in sorted(at_exchange.keys() | in_database.keys()):
         wanted, found = at_exchange.get(symbol, []), in_database.get(symbol, [])
-        faults, reordered = compare_fills(wanted, found)
+        instrument = kept.instruments[symbol]
+        unit_e8 = Fraction(instrument.tick * instrument.lot * 10**8)
+        faults, reordered = compare_fills(wanted, found, unit_e8)
         verdict.faults += [f"{symbol}: {fault}" for fault in faults]
         late += reordered
     verdict.figures["fills"] = len(record.fills)
@@ -159,12 +162,15 @@ class Booked(NamedTuple):
     realised_e8: int
 
 
-def compare_fills(wanted: Sequence[Booked], found: Sequence[Booked]) -> tuple[list[str], int]:
+def compare_fills(
+    wanted: Sequence[Booked], found: Sequence[Booked], unit_e8: Fraction
+) -> tuple[list[str], int]:
     """What is wrong with the fills found of one market, and how many round trips were booked out of order.
 
     Each round trip, from flat to flat, must hold the same fills. In the same order, each with the same
     result. A fill that is heard of after a kill is booked behind an exit that it preceded: the average
-    cost then splits the result among the exits in another way, and only its sum must be the same.
+    cost then splits the result among the exits in another way. Its sum must be the same, and each result
+    what the average cost in our order makes it, to one e8. `unit_e8`: of one tick and lot.
     """
     missing, surplus = _counted(wanted) - _counted(found), _counted(found) - _counted(wanted)
     if missing or surplus:
@@ -179,6 +185,9 @@ def compare_fills(wanted: Sequence[Booked], found: Sequence[Booked]) -> tuple[li
         if [_key(f) for f in ours] != [_key(f) for f in theirs]:
             reordered += 1
             results = [sum(f.realised_e8 for f in fills) for fills in (theirs, ours)]
+            due = average_cost(ours, unit_e8)
+            wrong = [f for f, result in zip(ours, due, strict=True) if abs(f.realised_e8 - result) > 1]
+            faults += [f"{f.client_id}: its result is not what the average cost makes it: {f}" for f in wrong]
         else:
             results = [[f.realised_e8 for f in fills] for fills in (theirs, ours)]
         if results[0] != results[1]:
@@ -187,6 +196,19 @@ def compare_fills(wanted: Sequence[Booked], found: Sequence[Booked]) -> tuple[li
     if start < len(wanted):
         faults.append(f"the last {len(wanted) - start} fills belong to no whole round trip")
     return faults, reordered
+
+
+def average_cost(fills: Sequence[Booked], unit_e8: Fraction) -> list[Fraction]:
+    """The result of each fill in e8, from flat on, exact."""
+    results, held, cost = [], 0, Fraction(0)  # cost in ticks x lots, both signed as the position
+    for fill in fills:
+        lots = fill.side * fill.lots
+        closed = 0 if held * lots >= 0 else min(abs(held), fill.lots) * (1 if held > 0 else -1)
+        released = cost * closed / held if held else Fraction(0)
+        results.append((closed * fill.price - released) * unit_e8)
+        cost += (lots + closed) * fill.price - released
+        held += lots
+    return results
 
 
 def _key(fill: Booked) -> tuple[object, ...]:
