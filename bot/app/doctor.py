@@ -60,7 +60,7 @@ def before_live(config: Config, tell: Callable[[str], None]) -> None:
 
     Raises BadInput with the advice. With trades open the session starts all the same, for them.
     """
-    open_trades = _open_trades(config)
+    open_trades = open_trades_of(config)
     for finding in (*disk(config), database(config)):
         words = f"{finding.what}: {finding.said}; {finding.advice}"
         if finding.state is State.BAD and not open_trades:
@@ -69,7 +69,7 @@ def before_live(config: Config, tell: Callable[[str], None]) -> None:
             tell(f"warning: {words}" + (f" ({open_trades} trades are open)" if open_trades else ""))
 
 
-def _open_trades(config: Config) -> int:
+def open_trades_of(config: Config) -> int:
     """Of the session, 0 where nothing can be read."""
     folder = session_folder(config.storage.folder, config.session.name)
     try:

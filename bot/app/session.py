@@ -40,7 +40,7 @@ from bot.app.plugins import Loaded, load_strategies
 from bot.app.quota import Quota, live_tape
 from bot.app.recording import Recording, open_recording
 from bot.app.resuming import kept_state, restore_state
-from bot.app.settling import hand_out_memory, short_collections
+from bot.app.settling import hand_out_memory
 from bot.app.sources import DemoSource, TapeSource, open_tapes
 from bot.app.status_of import StatusMaker
 from bot.app.wiring import Wired, wire
@@ -48,6 +48,7 @@ from bot.core.clock import SystemClock, monotonic_ns
 from bot.core.commands import Answer, Command
 from bot.core.enums import Mode
 from bot.core.errors import BadInput
+from bot.core.garbage import short_collections
 from bot.core.units import NS_PER_S
 from bot.engine import checkpoint
 from bot.engine.command_rows import command_row
@@ -210,7 +211,7 @@ class _Running:
         self.run_id = self.database.start_run(options.kind, header, self.clock.now_ns())
         try:
             self._begin()
-            with self._interruptible(), short_collections():
+            with self._interruptible(), short_collections(real_time=self._real_time):
                 self._stream()
         except BaseException as error:
             if self.recording is not None:

@@ -1,25 +1,12 @@
-"""What is settled before a loop runs, so that nothing holds it up: memory and old objects."""
+"""What is settled before a loop runs, so that nothing holds it up: memory."""
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 PAGE_BYTES = 4096
-
-
-@contextmanager
-def short_collections() -> Iterator[None]:
-    """Keep the garbage collector off what exists already: libraries alone are 0.1 s of a full pass."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def hand_out_memory(tables: Any) -> None:

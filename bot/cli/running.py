@@ -278,10 +278,12 @@ def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **m
             tell(f"warning: {what.replace('_', ' ')}: {detail.get('reason') or detail.get('notes')}")
 
         options = _options(kind, config, tapes, on_status=on_status, on_warning=on_warning, **more)
+        waits = options.speed > 0  # the clock must not run while kernels load
         if kind == "live":
-            from bot.app.doctor import before_live
+            from bot.app.doctor import before_live, open_trades_of
 
             before_live(config, tell)
+            waits = not open_trades_of(config)  # the account must not wait for kernels
         if options.market == "live":
             from bot.app.live_markets import hosts_of
             from bot.app.reach import require
@@ -289,7 +291,7 @@ def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **m
             require(hosts_of(config))  # before anything is compiled: a person waits
         from bot.app.warm import compile_all, is_cold
 
-        if options.speed > 0 or is_cold():
+        if waits or is_cold():
             compile_all()
         log.info("started", kind=kind, market=options.market, speed=options.speed, seed=options.seed)
         result = run_session(options)

@@ -4,7 +4,8 @@ numba keys its on-disk cache by the file that holds a function, so a change in
 a helper or a constant in *another* file would run stale machine code. The
 cache folder is therefore named after a hash of every kernel source (each module
 that compiles something, and what such a module imports of ours) and of the
-numba and numpy versions. Import this module before numba.
+numba and numpy versions; within it a kernel is found by module and line, so that
+every installation of the same sources shares it. Import this module before numba.
 """
 
 from __future__ import annotations
@@ -12,35 +13,36 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_MARK = "from bot.core.jit import"
 _COMPILES = re.compile(r"^from bot\.core\.jit import .*\b(?:hot|njit|rare)\b", re.MULTILINE)
 _IMPORTS = re.compile(r"^from bot\.([\w.]+) import (\([^)]*\)|.*)", re.MULTILINE)
 
 
 def kernel_sources(package: Path = _PACKAGE) -> list[Path]:
     """Every module that compiles something, and all it imports (constants are compiled in); sorted."""
-    found = {p: s for p in package.rglob("*.py") if _COMPILES.search(s := p.read_text(encoding="utf-8"))}
+    sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    named = {".".join(path.relative_to(package).parts).removesuffix(".py"): path for path in sources}
+    found = {path for path, source in sources.items() if _MARK in source and _COMPILES.search(source)}
     waiting = list(found)
     while waiting:
-        for path in _imported(package, found[waiting.pop()]):
-            if path not in found:
-                found[path] = path.read_text(encoding="utf-8")
-                waiting.append(path)
+        imported = {named[name] for name in _imported(sources[waiting.pop()]) if name in named}
+        waiting += imported - found
+        found |= imported
     return sorted(found)
 
 
-def _imported(package: Path, source: str) -> list[Path]:
-    """Modules of the package that a source imports, or imports from."""
-    folders = [(package.joinpath(*m[1].split(".")), m[2]) for m in _IMPORTS.finditer(source)]
-    paths = [f.with_suffix(".py") for f, _ in folders]
-    paths += [f / f"{name}.py" for f, names in folders for name in re.findall(r"\w+", names)]
-    return [path for path in paths if path.is_file()]
+def _imported(source: str) -> Iterator[str]:
+    """Names that modules of the package may have which a source imports, or imports from."""
+    for match in _IMPORTS.finditer(source):
+        yield match[1]
+        yield from (f"{match[1]}.{name}" for name in re.findall(r"\w+", match[2]))
 
 
 def kernel_hash(package: Path = _PACKAGE) -> str:
@@ -69,10 +71,48 @@ os.environ["NUMBA_CACHE_DIR"] = str(CACHE_DIR)
 import numba  # noqa: E402  (the cache folder must be named before numba is imported)
 from llvmlite import ir  # noqa: E402
 from numba import types  # noqa: E402
+from numba.core.caching import _CacheLocator  # noqa: E402
 from numba.core.lowering import Lower  # noqa: E402
 from numba.extending import intrinsic  # noqa: E402
 
+
+class KernelLocator(_CacheLocator):  # type: ignore[misc]
+    """Where numba keeps a kernel of ours: the folder's name says what was compiled, wherever that lies.
+
+    numba's own locators go by the path and the time of the source file.
+    """
+
+    def __init__(self, function: Any, folder: Path) -> None:
+        self._py_file = function.__code__.co_filename  # numba's warnings name it
+        self._lineno = function.__code__.co_firstlineno
+        self._folder = folder
+
+    def get_cache_path(self) -> str:
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        return CACHE_DIR.name
+
+    def get_disambiguator(self) -> str:
+        return str(self._lineno)
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> KernelLocator | None:
+        """None for a function that is not of this package, and where nothing can be written."""
+        folder = CACHE_DIR / py_func.__module__
+        if not folder.name.startswith(f"{_PACKAGE.name}."):
+            return None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return None
+        return cls(py_func, folder) if os.access(folder, os.W_OK) else None
+
+
 numba.config.CACHE_DIR = str(CACHE_DIR)  # type: ignore[attr-defined]
+numba.config.CACHE_LOCATOR_CLASSES = (  # type: ignore[attr-defined]
+    f"{__name__}.{KernelLocator.__name__},UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
+)
 
 # Variables are kept in stack slots, as in debug mode, and LLVM finds out which parts of them live
 # in registers. numba's own short cut hands whole tuples of arrays on as single values: the loop over

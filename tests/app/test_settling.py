@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import gc
 import resource
 from typing import NamedTuple
 
 import numpy as np
 
-from bot.app.settling import PAGE_BYTES, hand_out_memory, short_collections
+from bot.app.settling import PAGE_BYTES, hand_out_memory
 
 
 class Tables(NamedTuple):
@@ -33,10 +32,3 @@ def test_writing_to_it_later_waits_for_no_page() -> None:
     faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     table[::PAGE_BYTES] = 1
     assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults < pages // 8
-
-
-def test_the_collector_leaves_old_objects_alone_for_a_while_only() -> None:
-    before = gc.get_freeze_count()
-    with short_collections():
-        assert gc.get_freeze_count() > before + 10_000
-    assert gc.get_freeze_count() <= before

@@ -101,3 +101,31 @@ def test_kernels_are_kept_in_the_folder_of_their_hash(
     monkeypatch.delenv("LOPSIDE_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert jit.cache_root() == tmp_path / "lopside" / "kernels"
+
+
+def kept_at(function: object) -> Path:
+    return Path(function._cache.cache_path)  # type: ignore[attr-defined]
+
+
+def test_a_kernel_is_found_by_its_module_wherever_it_is_installed() -> None:
+    from bot.market.book import set_level
+
+    assert kept_at(set_level) == jit.CACHE_DIR / "bot.market.book"
+    locator = set_level._cache._impl.locator
+    assert locator.get_source_stamp() == jit.CACHE_DIR.name, "no path, no time of a file"
+
+
+def test_functions_of_others_are_kept_as_numba_does() -> None:
+    assert jit.KernelLocator.from_function(kept_at, __file__) is None
+    mine = jit.njit(lambda x: x + 1)
+    assert kept_at(mine).parent == jit.CACHE_DIR
+
+
+def test_where_nothing_can_be_written_numba_looks_for_another_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from bot.market.book import set_level
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(jit, "CACHE_DIR", tmp_path / "file" / "kernels")
+    assert jit.KernelLocator.from_function(set_level.py_func, jit.__file__) is None
