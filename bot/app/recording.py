@@ -55,7 +55,7 @@ class Recording:
         try:
             self.tape.append(rows)
             self.tape.flush()
-            if self.tape.segment != self._segment:
+            if self.tape.segment is not self._segment:
                 self._rotate(self.tape.segment)
             self._look_at_disk()
         except OSError as error:

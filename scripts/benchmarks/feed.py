@@ -1,8 +1,8 @@
 """From the bytes of a frame to rows, book and features: `python -m scripts.benchmarks.feed --data FOLDER`.
 
-The same recorded frames, message by message, through our decoder and loop with
-every feature awake, and through the handler of ccxt.pro, which keeps a book
-and lists of trades. Neither has a socket; both parse the text themselves. OKX
+The same recorded frames, message by message, in turn through our decoder, the
+tape and the loop with every feature awake, and through the handler of ccxt.pro,
+which keeps a book and lists of trades. Neither has a socket; both parse the text themselves. OKX
 and Hyperliquid get the market of the Binance recording in their own words.
 Then the whole way from a server's send, over sockets (`way`).
 """
@@ -16,24 +16,31 @@ import asyncio
 import gc
 import gzip
 import json
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from bot.app.recording import open_recording
+from bot.core.clock import SystemClock
 from bot.core.errors import BadInput
+from bot.engine.inbox import Numbering
 from bot.engine.kernel import Ctl, Stop, advance, new_state
 from bot.market.book import grow
 from bot.market.events import RowBuffer
 from bot.market.importers.cryptofeed import cryptofeed_frames
 from bot.market.instruments import find
+from bot.market.tape import TapeHeader
 from bot.market.tape.raw import What
 from bot.market.venues.known import stream_of
+from scripts.benchmarks.results import Line, write
 from scripts.benchmarks.way import figures as way_figures
 
 BTC_RECORDING = "hftbacktest/usdm/btcusdt_20240808.gz"
@@ -130,24 +137,43 @@ def _told(data: Path, most: int) -> Iterator[tuple[Frame, dict[str, Any]]]:
             yield frame, json.loads(frame.payload)["data"]
 
 
-def ours(venue: str, keys: list[str], frames: list[Frame]) -> tuple[Timed, Timed]:
-    """µs a frame to rows, and to rows, book and features."""
+class Ours(NamedTuple):
+    """µs a frame, by kind: to rows, to book and features, and with the rows on the tape before that."""
+
+    rows: Timed
+    whole: Timed
+    taped: Timed
+
+
+def ours(venue: str, keys: list[str], frames: list[Frame]) -> Ours:
+    """As a live session does it, without its socket and its queue."""
     instruments = tuple(replace(find(key), lot=Decimal(LOTS.get(key, find(key).lot))) for key in keys)
     stream, out = stream_of(venue, dict(enumerate(instruments))), RowBuffer(1 << 14)
-    state = new_state(instruments)
-    decoded, whole = defaultdict(list), defaultdict(list)
-    for recv_ns, payload, kind in frames:
-        start = time.perf_counter_ns()
-        stream.on_frame("public", recv_ns, payload, out)
-        rows_ns = time.perf_counter_ns() - start
-        start = time.perf_counter_ns()
-        if len(out):
-            state = applied(state, out.take())
-        decoded[kind].append(rows_ns / 1e3)
-        whole[kind].append((rows_ns + time.perf_counter_ns() - start) / 1e3)
+    state, numbering = new_state(instruments), Numbering()
+    timed = Ours(defaultdict(list), defaultdict(list), defaultdict(list))
+    with TemporaryDirectory() as folder:
+        header = TapeHeader(instruments=instruments, has_timers=False, provenance={})
+        recording = open_recording(Path(folder, "tape"), header, Path(folder), 0, (), 0.0, SystemClock())
+        for recv_ns, payload, kind in frames:
+            start = time.perf_counter_ns()
+            stream.on_frame("public", recv_ns, payload, out)
+            rows_ns, tape_ns, whole_ns = time.perf_counter_ns() - start, 0, 0
+            if len(out):
+                start = time.perf_counter_ns()
+                rows = numbering.rows(out.take())
+                taken = time.perf_counter_ns()
+                recording.append(rows)
+                taped = time.perf_counter_ns()
+                state = applied(state, rows)
+                tape_ns = taped - taken
+                whole_ns = time.perf_counter_ns() - start - tape_ns
+            timed.rows[kind].append(rows_ns / 1e3)
+            timed.whole[kind].append((rows_ns + whole_ns) / 1e3)
+            timed.taped[kind].append((rows_ns + whole_ns + tape_ns) / 1e3)
+        recording.close()
     status = stream.status()
     assert not status["refused"], status["refusals"]
-    return decoded, whole
+    return timed
 
 
 def applied(state: Any, rows: np.ndarray) -> Any:
@@ -248,62 +274,124 @@ def market_of(exchange: Any, key: str) -> dict[str, Any]:
     )
 
 
-def shown(timed: Any) -> str:
-    return f"{np.median(timed):7.2f} {np.percentile(timed, 99):8.2f}"
+VENUES = (
+    ("binance-usdm", ["binance-usdm:BTCUSDT"], binance_frames),
+    ("bybit-linear", [f"bybit-linear:{coin}USDT" for coin in BYBIT_COINS], bybit_frames),
+    ("okx", ["okx:BTC-USDT-SWAP"], okx_frames),
+    ("hyperliquid", ["hyperliquid:BTC"], hyperliquid_frames),
+)
+AT_LEAST = {
+    "depth": 5.0,
+    "depth, 24-32 levels": 5.0,
+    "orderbook": 5.0,
+    "bookTicker": 15.0,
+    "trade": 15.0,
+    "publicTrade": 15.0,
+}
+"""Times ccxt.pro's handler takes; of other kinds nothing is wanted."""
+MOST_US = 10.0
+"""A depth message of about 28 levels on Binance, its rows on the tape."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def rounds_of(
+    venue: str, keys: list[str], frames: list[Frame], rounds: int
+) -> tuple[list[Ours], list[Timed]]:
+    """Ours and ccxt.pro in turn over the same frames, who goes first alternating."""
+    ours(venue, keys, frames[:2000])
+    mine, peers = [], []
+    for number in range(rounds):
+        for turn in (number, number + 1):
+            if turn % 2:
+                peers.append(asyncio.run(theirs(venue, keys, frames)))
+            else:
+                mine.append(ours(venue, keys, frames))
+    return mine, peers
+
+
+def lines_of(venue: str, mine: list[Ours], peers: list[Timed]) -> Iterator[Line]:
+    for kind in sorted(set(mine[0].rows) - {"snapshot"}):
+        rows, whole, taped = (
+            _percentiles([part[kind] for part in parts]) for parts in zip(*mine, strict=True)
+        )
+        figures = (
+            f"{whole[0]:.2f} us (p99 {whole[1]:.1f}), to rows {rows[0]:.2f} (p99 {rows[1]:.1f}), "
+            f"with the tape {taped[0]:.2f} (p99 {taped[1]:.1f})"
+        )
+        wanted, passed = "", None
+        if peers[0].get(kind):
+            pairs = zip(mine, peers, strict=True)
+            times = [float(np.median(p[kind]) / np.median(m.whole[kind])) for m, p in pairs]
+            peer = _percentiles([p[kind] for p in peers])
+            median = float(np.median(times))
+            figures = (
+                f"{median:.1f} times ({min(times):.1f} to {max(times):.1f}); ours {figures}, "
+                f"ccxt.pro {peer[0]:.1f} (p99 {peer[1]:.0f})"
+            )
+            if kind in AT_LEAST:
+                wanted, passed = f"at least {AT_LEAST[kind]:g} times", median >= AT_LEAST[kind]
+        yield Line(f"{venue} {kind}, {len(mine[0].rows[kind])} frames", figures, wanted, passed)
+        if (venue, kind) == ("binance-usdm", "depth, 24-32 levels"):
+            yield Line(
+                "the same with its rows on the tape",
+                f"{taped[0]:.2f} us (p99 {taped[1]:.1f})",
+                f"at most {MOST_US:g} us",
+                taped[0] <= MOST_US,
+            )
+
+
+def _percentiles(rounds: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Medians over the rounds of p50 and p99."""
+    p50, p99 = np.median([np.percentile(timed, (50, 99)) for timed in rounds], axis=0)
+    return float(p50), float(p99)
+
+
+def way_lines(rounds: list[dict[str, np.ndarray]], rate: float) -> Iterator[Line]:
+    """The whole way, beside ccxt.pro's."""
+    for name, what in WAYS.items():
+        p50, p99 = _percentiles([ways[name].tolist() for ways in rounds])
+        times = [float(np.median(ways["ccxt.pro"]) / np.median(ways[name])) for ways in rounds]
+        yield Line(
+            f"from a server's send at {rate:.0f} frames a second: {what}",
+            f"{p50:.0f} us (p99 {p99:.0f}); ccxt.pro takes {np.median(times):.2f} times as long "
+            f"({min(times):.2f} to {max(times):.2f})",
+            "",
+            None,
+        )
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    about = (__doc__ or "").partition(":")[0]
+    parser = argparse.ArgumentParser(prog="scripts/bench feed", description=about)
     parser.add_argument("--data", type=Path, required=True, help="folder of recordings")
+    parser.add_argument("--rounds", type=int, default=7, help="of ours and ccxt.pro in turn (default 7)")
     parser.add_argument("--frames", type=int, default=40_000, help="of each venue (default 40000)")
     parser.add_argument("--rate", type=float, default=500.0, help="frames a second of the way (default 500)")
-    parser.add_argument("--way", type=int, default=5000, help="frames of the way, 0: none (default 5000)")
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
-    venues = (
-        ("binance-usdm", ["binance-usdm:BTCUSDT"], binance_frames),
-        ("bybit-linear", [f"bybit-linear:{coin}USDT" for coin in BYBIT_COINS], bybit_frames),
-        ("okx", ["okx:BTC-USDT-SWAP"], okx_frames),
-        ("hyperliquid", ["hyperliquid:BTC"], hyperliquid_frames),
-    )
-    figures = []
+    parser.add_argument("--way", type=int, default=2000, help="frames of the way, 0: none (default 2000)")
+    parser.add_argument("--write", action="store_true", help="put the results into docs/benchmarks.md")
+    args = parser.parse_args(words)
+    lines: list[Line] = []
     gc.collect()
     gc.freeze()
-    for venue, keys, read in venues:
+    for venue, keys, read in VENUES:
         try:
             frames = list(read(args.data, args.frames))
         except OSError as error:
             raise BadInput(f"{args.data}: expected the recordings: {error}") from None
-        ours(venue, keys, frames[:2000])
-        decoded, whole = ours(venue, keys, frames)
-        peer = asyncio.run(theirs(venue, keys, frames))
-        figures += [
-            (venue, kind, len(whole[kind]), decoded[kind], whole[kind], peer[kind])
-            for kind in sorted(decoded)
-            if kind != "snapshot"
+        found = list(lines_of(venue, *rounds_of(venue, keys, frames, args.rounds)))
+        print(*found, sep="\n", flush=True)
+        lines += found
+    if args.way:
+        ways = [way_figures(args.data, args.way, args.rate, number) for number in range(args.rounds)]
+        found = list(way_lines(ways, args.rate))
+        print(*found, sep="\n", flush=True)
+        lines += found
+    if args.write:
+        notes = [
+            "medians of the rounds; a time holds everything from the frame's bytes to book and features, one "
+            "call of the loop a frame; ccxt.pro's from the same bytes to the end of its handler",
         ]
-    way = way_figures(args.data, args.way, args.rate) if args.way else {}
-    if args.json:
-        names = ("rows", "rows, book and features", "ccxt.pro")
-        told: list[dict[str, Any]] = [
-            {"venue": venue, "kind": kind, "frames": n}
-            | {name: np.percentile(t, [50, 99]).tolist() for name, t in zip(names, timed, strict=True) if t}
-            for venue, kind, n, *timed in figures
-        ]
-        told += [
-            {"way": name, "rate": args.rate, "frames": us.size, "us": np.percentile(us, [50, 99]).tolist()}
-            for name, us in way.items()
-        ]
-        print(json.dumps(told))
-        return
-    print("µs a frame, p50 and p99" + " " * 22 + "to rows    + book, features         ccxt.pro   times")
-    for venue, kind, n, rows_us, whole_us, peer_us in figures:
-        beside = f"{shown(peer_us)} {np.median(peer_us) / np.median(whole_us):6.1f}x" if peer_us else ""
-        print(f"{venue:13s} {kind:20s} {n:6d} {shown(rows_us)} {shown(whole_us)} {beside}")
-    if way:
-        print(f"\nµs from a server's send to the end, p50 and p99, {args.rate:.0f} frames a second")
-    for name, us in way.items():
-        print(f"{WAYS[name]:34s} {us.size:6d} {shown(us)}")
+        write("feed", lines, notes, args.rounds, "scripts/bench feed --data DATA --write", "ccxt.pro")
+    return 1 if any(line.passed is False for line in lines) else 0
 
 
 WAYS = {
@@ -314,4 +402,4 @@ WAYS = {
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -48,8 +48,8 @@ class Served:
         return f"ws://127.0.0.1:{self.port}"
 
 
-def figures(data: Path, count: int, rate: float) -> dict[str, np.ndarray]:
-    """µs from send to done of every frame that counts, by who read it."""
+def figures(data: Path, count: int, rate: float, number: int = 0) -> dict[str, np.ndarray]:
+    """µs from send to done of every frame that counts, by who read it; who begins goes by the round."""
     from scripts.benchmarks.feed import binance_frames
 
     read = list(binance_frames(data, 4 * count))
@@ -57,7 +57,8 @@ def figures(data: Path, count: int, rate: float) -> dict[str, np.ndarray]:
     frames = [frame for frame in read if frame.kind != "snapshot"][: count + WARM]
     found = {}
     readers: tuple[tuple[str, Reader], ...] = (("ours", ours), ("ccxt.pro", ccxt_pro), ("websockets", bare))
-    for name, reader in readers:
+    first = number % len(readers)
+    for name, reader in readers[first:] + readers[:first]:
         done = np.zeros(len(frames), np.int64)
         with serving(data, len(frames), rate) as (port, sent):
             asyncio.run(asyncio.wait_for(

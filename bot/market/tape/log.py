@@ -16,16 +16,17 @@ from typing import Any, Self
 import numpy as np
 
 from bot.core.errors import BadInput, SessionLocked
-from bot.market.events import RAW, copied, joined
+from bot.market.events import EVENT, RAW
 from bot.market.tape.files import partial_path, publish, sync_directory
 from bot.market.tape.frames import MAX_FRAME_ROWS, LogSegment, encode_frame
 from bot.market.tape.header import TapeHeader
-from bot.market.tape.order import Tally
+from bot.market.tape.order import Order
 from bot.market.tape.segments import leftovers, log_path, open_segment, segment_paths
 from bot.market.tape.writer import TapeWriter
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """Default size after which a segment is closed: about an hour of one busy market."""
+_MOST_BYTES = MAX_FRAME_ROWS * EVENT.itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class LogWriter:
 
     `append` gathers, `flush` hands to the operating system (survives kill −9),
     `sync` makes durable (survives a power cut). After a restart a new segment
-    begins behind what `recovered` names. For one thread at a time.
+    begins behind what `recovered` names. `segment` is the file being appended to.
+    For one thread at a time.
 
     Raises SessionLocked when another process writes here, BadInput when the
     directory holds a tape of other markets, BadTape when that is damaged.
@@ -57,27 +59,19 @@ class LogWriter:
         self.flushed_seq = 0
         self.synced_seq = 0
         self._fd = -1
-        self._waiting: list[np.ndarray] = []
+        self._waiting: list[bytes] = []
         self._waiting_rows = 0
         self.directory.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(self.directory)
         try:
             self.recovered, self._number = _recover(self.directory, header)
-            self._tally = Tally(
-                rows=1 if self.recovered.last_seq else 0,  # the order goes on across a restart
-                last_seq=self.recovered.last_seq,
-                last_recv_ns=self.recovered.last_recv_ns,
-            )
+            found = self.recovered  # the order goes on across a restart
+            self._order = Order(found.last_seq, found.last_recv_ns) if found.last_seq else Order()
             self.flushed_seq = self.synced_seq = self.recovered.last_seq
             self._begin_segment()
         except BaseException:
             os.close(self._lock)
             raise
-
-    @property
-    def segment(self) -> Path:
-        """The file being appended to."""
-        return log_path(self.directory, self._number)
 
     @property
     def waiting_rows(self) -> int:
@@ -89,11 +83,12 @@ class LogWriter:
 
         Flushes by itself when a full frame has gathered.
         """
-        if not len(rows):
+        count = len(rows)
+        if not count:
             return
-        self._tally.add(rows)
-        self._waiting.append(copied(rows))
-        self._waiting_rows += len(rows)
+        self._order.follow(rows)
+        self._waiting.append(rows.view(RAW).tobytes())
+        self._waiting_rows += count
         if self._waiting_rows >= MAX_FRAME_ROWS:
             self.flush()
 
@@ -150,6 +145,7 @@ class LogWriter:
 
     def _begin_segment(self) -> None:
         """The header is durable before the segment has its name: no crash leaves one without."""
+        self.segment = log_path(self.directory, self._number)
         partial = partial_path(self.segment)
         frame = encode_frame(self.header.to_json().encode(), 0)
         partial.write_bytes(frame)
@@ -160,13 +156,12 @@ class LogWriter:
     def _write(self) -> None:
         if not self._waiting_rows:
             return
-        rows = joined(self._waiting)
+        rows = b"".join(self._waiting)
         frames = [
-            encode_frame(rows[at : at + MAX_FRAME_ROWS].view(RAW).tobytes(), self._synced)
-            for at in range(0, len(rows), MAX_FRAME_ROWS)
+            encode_frame(rows[at : at + _MOST_BYTES], self._synced) for at in range(0, len(rows), _MOST_BYTES)
         ]
         self._end = _append_all(self._fd, b"".join(frames), self._end)
-        self.flushed_seq = int(rows["seq"][-1])
+        self.flushed_seq = self._order.last_seq
         self._waiting.clear()
         self._waiting_rows = 0
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from bot.core.errors import BadInput
-from bot.market.events import EVENT
+from bot.core.jit import njit
+from bot.market.events import EVENT, MAX_TICK, empty_rows
+
+_BEFORE_ALL = -(2**63)
 
 
 def number_rows(rows: np.ndarray, first_seq: int, last_recv_ns: int = 0) -> np.ndarray:
@@ -21,6 +26,68 @@ def number_rows(rows: np.ndarray, first_seq: int, last_recv_ns: int = 0) -> np.n
         rows["recv_ns"][0] = max(int(rows["recv_ns"][0]), last_recv_ns)
         np.maximum.accumulate(rows["recv_ns"], out=rows["recv_ns"])
     return rows
+
+
+class Order:
+    """Watches that rows come in order, whatever batches they come in: `seq` rises, `recv_ns` never falls,
+    prices fit 32 bits. Begins behind the row named, or before all.
+    """
+
+    def __init__(self, last_seq: int = _BEFORE_ALL, last_recv_ns: int = _BEFORE_ALL) -> None:
+        self._last = np.array([last_seq, last_recv_ns])
+        self._compiled = _checker()
+
+    @property
+    def last_seq(self) -> int:
+        return int(self._last[0])
+
+    @property
+    def last_recv_ns(self) -> int:
+        return int(self._last[1])
+
+    def follow(self, rows: np.ndarray) -> None:
+        """The rows come next. Raises BadInput, and changes nothing, when they cannot."""
+        if rows.dtype is not EVENT and rows.dtype != EVENT:
+            raise BadInput(f"tape: expected EVENT rows, was an array of {rows.dtype}")
+        wrong = self._compiled(np.ascontiguousarray(rows), self._last)
+        if wrong >= 0:
+            raise BadInput(self._words(rows, wrong))
+
+    def _words(self, rows: np.ndarray, at: int) -> str:
+        seq, recv_ns, price = (int(rows[at][name]) for name in ("seq", "recv_ns", "price"))
+        before = rows[at - 1] if at else None
+        last_seq, last_ns = (before["seq"], before["recv_ns"]) if at else self._last
+        if seq <= last_seq:
+            return f"tape: expected a seq above {last_seq}, was {seq}; number rows once"
+        if recv_ns < last_ns:
+            earlier = f"seq {last_seq}" if at else "the row before it"
+            return f"tape: seq {seq} was received before {earlier}; clamp receive times"
+        return (
+            f"tape: expected a price within 32 bits of ticks, was {price} at seq {seq}; "
+            "check the instrument's tick"
+        )
+
+
+@njit
+def _first_wrong(rows, last):  # type: ignore[no-untyped-def]
+    """Index of the first row that must not follow those before it, -1 for none; then `last` is the last."""
+    seq, recv_ns = last[0], last[1]
+    for k in range(len(rows)):
+        row = rows[k]
+        if row.seq <= seq or row.recv_ns < recv_ns or not -MAX_TICK - 1 <= row.price <= MAX_TICK:
+            return k
+        seq, recv_ns = row.seq, row.recv_ns
+    last[0], last[1] = seq, recv_ns
+    return -1
+
+
+@cache
+def _checker() -> Callable[[np.ndarray, np.ndarray], int]:
+    """`_first_wrong` without the choice between argument types: EVENT rows and two integers."""
+    compiled: Any = _first_wrong
+    compiled(empty_rows(0), np.zeros(2, np.int64))
+    entry: Callable[[np.ndarray, np.ndarray], int] = compiled.overloads[compiled.signatures[0]].entry_point
+    return entry
 
 
 @dataclass(slots=True)
@@ -40,29 +107,14 @@ class Tally:
         """
         if not len(rows):
             return
-        self._refuse_disorder(rows)
-        _refuse_wide_prices(rows)
+        order = Order(self.last_seq, self.last_recv_ns) if self.rows else Order()
+        order.follow(rows)
         if not self.rows:
             self.first_seq, self.first_recv_ns = int(rows["seq"][0]), int(rows["recv_ns"][0])
-        self.last_seq, self.last_recv_ns = int(rows["seq"][-1]), int(rows["recv_ns"][-1])
+        self.last_seq, self.last_recv_ns = order.last_seq, order.last_recv_ns
         self.rows += len(rows)
         for key, count in _count(rows).items():
             self.counts[key] = self.counts.get(key, 0) + count
-
-    def _refuse_disorder(self, rows: np.ndarray) -> None:
-        if rows.dtype != EVENT:
-            raise BadInput(f"tape: expected EVENT rows, was an array of {rows.dtype}")
-        seq, recv = rows["seq"], rows["recv_ns"]
-        if self.rows and seq[0] <= self.last_seq:
-            raise BadInput(f"tape: expected a seq above {self.last_seq}, was {seq[0]}; number rows once")
-        if (seq[1:] <= seq[:-1]).any():
-            at = int(np.argmax(seq[1:] <= seq[:-1]))
-            raise BadInput(f"tape: expected a seq above {seq[at]}, was {seq[at + 1]}; number rows once")
-        if self.rows and recv[0] < self.last_recv_ns:
-            raise BadInput(f"tape: seq {seq[0]} was received before the row before it; clamp receive times")
-        if (recv[1:] < recv[:-1]).any():
-            at = int(np.argmax(recv[1:] < recv[:-1]))
-            raise BadInput(f"tape: seq {seq[at + 1]} was received before seq {seq[at]}; clamp receive times")
 
     def follow(self, other: Tally) -> None:
         """Add the tally of the rows that come next."""
@@ -90,16 +142,6 @@ class Tally:
     def from_json(data: dict[str, Any]) -> Tally:
         counts = {(market, kind): n for market, kind, n in data["counts"]}
         return Tally(**{**data, "counts": counts})
-
-
-def _refuse_wide_prices(rows: np.ndarray) -> None:
-    wrong = rows["price"] != rows["price"].astype(np.int32)
-    if wrong.any():
-        row = rows[int(np.argmax(wrong))]
-        raise BadInput(
-            f"tape: expected a price within 32 bits of ticks, was {row['price']} at seq {row['seq']}; "
-            "check the instrument's tick"
-        )
 
 
 def _count(rows: np.ndarray) -> dict[tuple[int, int], int]:
