@@ -49,19 +49,25 @@ class Recording:
         return self.tape is not None and bool(self.tape.recovered.last_seq)
 
     def append(self, rows: np.ndarray) -> None:
-        """Rows to the tape, and out of our hands, before a decision rests on them."""
+        """Rows for the tape; `flush` hands them over."""
         if self.tape is None:
             return
         try:
             self.tape.append(rows)
+        except OSError as error:
+            self._refused(error)
+
+    def flush(self) -> None:
+        """What was appended out of our hands: before anything that rests on it leaves us."""
+        if self.tape is None:
+            return
+        try:
             self.tape.flush()
             if self.tape.segment is not self._segment:
                 self._rotate(self.tape.segment)
             self._look_at_disk()
         except OSError as error:
-            if self.quota is None:
-                raise
-            self._stop(f"{self.tape.directory}: {error.strerror or error}")
+            self._refused(error)
 
     def note(self, now_ns: int, signals: Signals) -> None:
         """The readings of a tick."""
@@ -113,6 +119,12 @@ class Recording:
         if self.tape is not None:
             self.tape.compact()
             quota.drop_oldest(frozenset({segment}))
+
+    def _refused(self, error: OSError) -> None:
+        """By the disk: with a quota that ends the recording only. Else raises it again."""
+        if self.quota is None or self.tape is None:
+            raise error
+        self._stop(f"{self.tape.directory}: {error.strerror or error}")
 
     def _stop(self, reason: str) -> None:
         """The session goes on without a tape; what is recorded stays."""

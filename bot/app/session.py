@@ -533,10 +533,13 @@ class _Running:
             checkpoint.save(self._checkpoint, engine.state, self._owner)
 
     def _apply(self, rows: np.ndarray) -> None:
-        """One batch: to the tape first, then to the engine; then what is due on the wall clock."""
-        if self.recording is not None:
-            self.recording.append(rows)
-        self.wired.engine.feed(rows)
+        """One batch to the engine, and on the tape before anything that it brought about leaves us."""
+        assert self.recording is not None
+        self.recording.append(rows)
+        try:
+            self.wired.engine.feed(rows)
+        finally:
+            self.recording.flush()
         if self.account is not None:
             self.account.flush()
         now_ns = monotonic_ns()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.core.commands import Answer
+from bot.core.jit import direct
 from bot.execution.news import News
 from bot.market.events import EVENT, Kind, copied, empty_rows
 from bot.market.numbering import number
@@ -94,12 +95,12 @@ class Numbering:
     def __init__(self, last_seq: int = 0, last_ns: int = 0) -> None:
         self.last_seq = last_seq
         self.last_ns = last_ns
-        number(empty_rows(0), 0, 0)  # compiled before a frame waits for it
+        self._number = direct(number, empty_rows(0), 0, 0)  # compiled before a frame waits for it
 
     def rows(self, rows: np.ndarray) -> np.ndarray:
         """A numbered copy of a frame's rows."""
         rows = copied(rows)
-        self.last_ns = int(number(rows, self.last_seq, self.last_ns))
+        self.last_ns = self._number(rows, self.last_seq, self.last_ns)
         self.last_seq += rows.size
         return rows
 

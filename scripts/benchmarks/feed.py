@@ -138,7 +138,8 @@ def _told(data: Path, most: int) -> Iterator[tuple[Frame, dict[str, Any]]]:
 
 
 class Ours(NamedTuple):
-    """µs a frame, by kind: to rows, to book and features, and with the rows on the tape before that."""
+    """µs a frame, by kind: to rows; to book and features, the tape's append included; until the tape
+    is out of our hands too."""
 
     rows: Timed
     whole: Timed
@@ -157,19 +158,17 @@ def ours(venue: str, keys: list[str], frames: list[Frame]) -> Ours:
         for recv_ns, payload, kind in frames:
             start = time.perf_counter_ns()
             stream.on_frame("public", recv_ns, payload, out)
-            rows_ns, tape_ns, whole_ns = time.perf_counter_ns() - start, 0, 0
+            read = done = written = time.perf_counter_ns()
             if len(out):
-                start = time.perf_counter_ns()
                 rows = numbering.rows(out.take())
-                taken = time.perf_counter_ns()
                 recording.append(rows)
-                taped = time.perf_counter_ns()
                 state = applied(state, rows)
-                tape_ns = taped - taken
-                whole_ns = time.perf_counter_ns() - start - tape_ns
-            timed.rows[kind].append(rows_ns / 1e3)
-            timed.whole[kind].append((rows_ns + whole_ns) / 1e3)
-            timed.taped[kind].append((rows_ns + whole_ns + tape_ns) / 1e3)
+                done = time.perf_counter_ns()
+                recording.flush()
+                written = time.perf_counter_ns()
+            timed.rows[kind].append((read - start) / 1e3)
+            timed.whole[kind].append((done - start) / 1e3)
+            timed.taped[kind].append((written - start) / 1e3)
         recording.close()
     status = stream.status()
     assert not status["refused"], status["refusals"]
@@ -290,7 +289,7 @@ AT_LEAST = {
 }
 """Times ccxt.pro's handler takes; of other kinds nothing is wanted."""
 MOST_US = 10.0
-"""A depth message of about 28 levels on Binance, its rows on the tape."""
+"""A depth message of about 28 levels on Binance."""
 
 
 def rounds_of(
@@ -315,7 +314,7 @@ def lines_of(venue: str, mine: list[Ours], peers: list[Timed]) -> Iterator[Line]
         )
         figures = (
             f"{whole[0]:.2f} us (p99 {whole[1]:.1f}), to rows {rows[0]:.2f} (p99 {rows[1]:.1f}), "
-            f"with the tape {taped[0]:.2f} (p99 {taped[1]:.1f})"
+            f"until the tape is written {taped[0]:.2f} (p99 {taped[1]:.1f})"
         )
         wanted, passed = "", None
         if peers[0].get(kind):
@@ -332,10 +331,10 @@ def lines_of(venue: str, mine: list[Ours], peers: list[Timed]) -> Iterator[Line]
         yield Line(f"{venue} {kind}, {len(mine[0].rows[kind])} frames", figures, wanted, passed)
         if (venue, kind) == ("binance-usdm", "depth, 24-32 levels"):
             yield Line(
-                "the same with its rows on the tape",
-                f"{taped[0]:.2f} us (p99 {taped[1]:.1f})",
+                "the same, from the frame's bytes to book and features",
+                f"{whole[0]:.2f} us (p99 {whole[1]:.1f})",
                 f"at most {MOST_US:g} us",
-                taped[0] <= MOST_US,
+                whole[0] <= MOST_US,
             )
 
 
@@ -387,8 +386,9 @@ def main(words: Sequence[str] | None = None) -> int:
         lines += found
     if args.write:
         notes = [
-            "medians of the rounds; a time holds everything from the frame's bytes to book and features, one "
-            "call of the loop a frame; ccxt.pro's from the same bytes to the end of its handler",
+            "medians of the rounds; ours is from the frame's bytes to book and features, rows numbered and "
+            "given to the tape, one call of the loop a frame, and apart until the tape has left the process; "
+            "ccxt.pro's is from the same bytes to the end of its handler",
         ]
         write("feed", lines, notes, args.rounds, "scripts/bench feed --data DATA --write", "ccxt.pro")
     return 1 if any(line.passed is False for line in lines) else 0

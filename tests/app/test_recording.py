@@ -50,6 +50,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def taped(recording: Recording, rows: np.ndarray) -> None:
+    recording.append(rows)
+    recording.flush()
+
+
 def trades(first_seq: int, count: int) -> np.ndarray:
     rows = empty_rows(count)
     rows["seq"] = np.arange(first_seq, first_seq + count)
@@ -83,12 +88,12 @@ def test_without_a_tape_they_lie_with_the_session(tmp_path: Path, header: TapeHe
 def test_they_are_rotated_with_the_tape_and_old_ones_go(tmp_path: Path, header: TapeHeader) -> None:
     recording = opened(tmp_path / "tape", header, tmp_path)
     folder = tmp_path / "tape" / "readings"
-    recording.append(trades(1, 1))
+    taped(recording, trades(1, 1))
     ticks(recording, 0, 1)
     aged(folder, 31)
     assert recording.tape is not None
     recording.tape.rotate()
-    recording.append(trades(2, 1))
+    taped(recording, trades(2, 1))
     ticks(recording, 1, 1)
     recording.close()
     assert names(folder) == ["20260101T000000-run1.parquet", "20260101T000010-run1.parquet"]
@@ -136,7 +141,7 @@ def test_a_session_never_holds_more_than_its_share(tmp_path: Path, header: TapeH
         rows = trades(1 + 500 * k, 500)
         rows["value"] = random.random(500)  # so that compacting gains little
         rows["exch_ns"] = rows["ref"] = random.integers(1, 2**60, 500)
-        recording.append(rows)
+        taped(recording, rows)
         recording.settle()
         most = max(most, sum(path.stat().st_size for path in tmp_path.rglob("*.*") if path.is_file()))
     recording.close()
@@ -151,7 +156,7 @@ def test_a_disk_that_fills_up_ends_the_recording_before_the_segment_does(
     clock = ManualClock(NOW_NS)
     full = Quota(tmp_path, 10**9, 1 << 60)
     recording = open_recording(tmp_path / "now", header, tmp_path, 1, CARDS, 0.0, clock, full)
-    recording.append(trades(1, 5))
+    taped(recording, trades(1, 5))
     assert "storage.min_free_mb" in recording.failure()
-    recording.append(trades(6, 5))  # the session goes on
+    taped(recording, trades(6, 5))  # the session goes on
     recording.close()

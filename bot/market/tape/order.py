@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bot.core.errors import BadInput
-from bot.core.jit import njit
+from bot.core.jit import direct, njit
 from bot.market.events import EVENT, MAX_TICK, empty_rows
 
 _BEFORE_ALL = -(2**63)
@@ -55,8 +55,7 @@ class Order:
 
     def _words(self, rows: np.ndarray, at: int) -> str:
         seq, recv_ns, price = (int(rows[at][name]) for name in ("seq", "recv_ns", "price"))
-        before = rows[at - 1] if at else None
-        last_seq, last_ns = (before["seq"], before["recv_ns"]) if at else self._last
+        last_seq, last_ns = (rows[at - 1]["seq"], rows[at - 1]["recv_ns"]) if at else self._last
         if seq <= last_seq:
             return f"tape: expected a seq above {last_seq}, was {seq}; number rows once"
         if recv_ns < last_ns:
@@ -82,12 +81,8 @@ def _first_wrong(rows, last):  # type: ignore[no-untyped-def]
 
 
 @cache
-def _checker() -> Callable[[np.ndarray, np.ndarray], int]:
-    """`_first_wrong` without the choice between argument types: EVENT rows and two integers."""
-    compiled: Any = _first_wrong
-    compiled(empty_rows(0), np.zeros(2, np.int64))
-    entry: Callable[[np.ndarray, np.ndarray], int] = compiled.overloads[compiled.signatures[0]].entry_point
-    return entry
+def _checker() -> Callable[..., int]:
+    return direct(_first_wrong, empty_rows(0), np.zeros(2, np.int64))
 
 
 @dataclass(slots=True)

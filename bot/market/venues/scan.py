@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, njit, rare
+from bot.core.jit import direct, hot, njit, rare
 from bot.market.events import MAX_TICK, Flag, Kind, empty_rows
 from bot.market.instruments import Instrument
 from bot.market.venues.levels import compile_levels, put_row, quoted_steps, steps_of
@@ -583,13 +583,6 @@ def make_ready() -> None:
 
 @cache
 def scanner() -> Callable[..., int]:
-    """`scan` without the choice between argument types, which takes as long as reading a trade.
-
-    Arguments must be bytes, the arrays of `layout` and `told_of`, EVENT rows and two integers.
-    """
-    compiled: Any = scan
-    compiled(
-        b"", np.zeros((1, _COLUMNS), np.int64), np.zeros(FIRST_VALUE + VALUES, np.int64), empty_rows(1), 0, 0
-    )
-    entry: Callable[..., int] = compiled.overloads[compiled.signatures[0]].entry_point
-    return entry
+    """`scan` for bytes, the arrays of `layout` and `told_of`, EVENT rows and two integers, unchecked."""
+    table, told = np.zeros((1, _COLUMNS), np.int64), np.zeros(FIRST_VALUE + VALUES, np.int64)
+    return direct(scan, b"", table, told, empty_rows(1), 0, 0)
