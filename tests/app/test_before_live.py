@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.app.config import Config
-from bot.app.doctor import before_live
+from bot.app.doctor import before_live, open_trades_of
 from bot.core.errors import BadInput
 from bot.store.database import FILE_NAME, Database
 from tests.sessions import config_in
@@ -43,6 +43,12 @@ def test_a_full_disk_is_a_warning_while_trades_are_open(tmp_path: Path) -> None:
     before_live(a_session(tmp_path, 2, **{"storage.min_free_mb": MORE_THAN_ANY_DISK_MB}), told.append)
     assert len(told) == 1
     assert "2 trades are open" in told[0]
+
+
+def test_open_trades_are_counted_before_anything_slow_is_loaded_for_them(tmp_path: Path) -> None:
+    assert open_trades_of(config_in(tmp_path, **{"session.name": "never-run"})) == 0
+    assert open_trades_of(a_session(tmp_path, 0)) == 0
+    assert open_trades_of(a_session(tmp_path, 3)) == 3
 
 
 def test_a_damaged_database_is_no_start(tmp_path: Path) -> None:
