@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 USUAL = gc.get_threshold()
 SELDOM = (50_000, 20, 100)
-"""Loading makes some 300,000 objects that stay; looking at them again and again takes a fifth of the time."""
+"""Loading makes some 400,000 objects that stay; looking at them again and again takes a fifth of the time."""
 
 
 def collect_seldom() -> None:
