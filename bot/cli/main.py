@@ -19,12 +19,10 @@ from collections.abc import Sequence
 
 from bot.cli.app import app
 from bot.core.errors import LopsideError
-from bot.core.garbage import collect_seldom
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Never raises what it can explain."""
-    collect_seldom()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="lopside")
     except SystemExit as ended:

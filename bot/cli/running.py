@@ -11,6 +11,7 @@ import typer
 from bot.cli.options import AsJson, ConfigFile, Session, load_config
 from bot.cli.output import print_json, tell
 from bot.cli.scenarios import SCENARIOS
+from bot.core.garbage import collect_seldom
 
 if TYPE_CHECKING:
     from bot.app.config import Config
@@ -211,6 +212,7 @@ def _settings(
     strategies: str | None = None,
     heard: Mapping[str, str | None] | None = None,
 ) -> Config:
+    collect_seldom()  # from here to the loop a session only loads
     heard = heard or {}
     implied = "live" if heard.get("venue") else "replay" if tapes else None
     return load_config(
@@ -278,12 +280,12 @@ def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **m
             tell(f"warning: {what.replace('_', ' ')}: {detail.get('reason') or detail.get('notes')}")
 
         options = _options(kind, config, tapes, on_status=on_status, on_warning=on_warning, **more)
-        waits = options.speed > 0  # the clock must not run while kernels load
+        kernels_first = options.speed > 0  # its clock must not run while they load
         if kind == "live":
             from bot.app.doctor import before_live, open_trades_of
 
             before_live(config, tell)
-            waits = not open_trades_of(config)  # the account must not wait for kernels
+            kernels_first = not open_trades_of(config)  # an account with open trades must not wait for them
         if options.market == "live":
             from bot.app.live_markets import hosts_of
             from bot.app.reach import require
@@ -291,7 +293,7 @@ def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **m
             require(hosts_of(config))  # before anything is compiled: a person waits
         from bot.app.warm import compile_all, is_cold
 
-        if waits or is_cold():
+        if kernels_first or is_cold():
             compile_all()
         log.info("started", kind=kind, market=options.market, speed=options.speed, seed=options.seed)
         result = run_session(options)

@@ -12,7 +12,7 @@ SELDOM = (50_000, 20, 100)
 
 
 def collect_seldom() -> None:
-    """For a program that loads, or works through much without anybody waiting."""
+    """While a session loads; not for what runs for weeks: its oldest garbage would wait for hours."""
     gc.set_threshold(*SELDOM)
 
 

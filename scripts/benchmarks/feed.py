@@ -1,10 +1,10 @@
 """From the bytes of a frame to rows, book and features: `python -m scripts.benchmarks.feed --data FOLDER`.
 
-The same recorded frames, message by message, in turn through our decoder, the
-tape and the loop with every feature awake, and through the handler of ccxt.pro,
-which keeps a book and lists of trades. Neither has a socket; both parse the text themselves. OKX
-and Hyperliquid get the market of the Binance recording in their own words.
-Then the whole way from a server's send, over sockets (`way`).
+The same recorded frames, message by message, in turn through our decoder and
+loop with every feature awake, without a tape and with it, and through the
+handler of ccxt.pro, which keeps a book and lists of trades. Neither has a
+socket; both parse the text themselves. OKX and Hyperliquid get the market of
+the Binance recording in their own words. Then the whole way from a server's send, over sockets (`way`).
 """
 
 # mypy: disallow-untyped-defs=False
@@ -313,7 +313,7 @@ AT_LEAST = {
 }
 """Times ccxt.pro's handler takes; of other kinds nothing is wanted."""
 MOST_US = 10.0
-"""A depth message of about 28 levels on Binance."""
+"""A depth message of about 28 levels on Binance, the tape included."""
 
 
 def rounds_of(
