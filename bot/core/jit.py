@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+_KEPT = "__kept_compiled__"
 _PACKAGE = Path(__file__).resolve().parents[1]
 _MARK = "from bot.core.jit import"
 _COMPILES = re.compile(r"^from bot\.core\.jit import .*\b(?:hot|njit|rare)\b", re.MULTILINE)
@@ -121,9 +122,14 @@ Lower._disable_sroa_like_opt = property(lambda self: True)  # type: ignore[metho
 
 
 def njit(*args: Any, **options: Any) -> Any:
-    """`numba.njit` with our settings."""
+    """`numba.njit` with our settings.
+
+    numba's cache does not tell apart two ways to compile one function: only the first way is kept.
+    """
     settings = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
     if args and callable(args[0]):
+        settings["cache"] &= not hasattr(args[0], _KEPT)
+        setattr(args[0], _KEPT, True)
         return numba.njit(**settings)(args[0])
     return numba.njit(*args, **settings)
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bot.core.jit import hot, leading_zeros, trailing_zeros
-from bot.market.book import PAGE, PAGE_BITS, WORDS
+from bot.core.jit import hot, leading_zeros
+from bot.market.book import PAGE, PAGE_BITS, WORDS, block_lots
 
 _ONE = np.uint64(1)
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -71,8 +71,4 @@ def take_to(books, at, last):
     left = word ^ bits
     if bits == books.occupied[block]:  # all of the block, whose sum is kept
         return books.sums[block], (slot, page, offset, left)
-    total = 0.0
-    while bits != 0:
-        total += books.lots[(block << 6) + np.int64(trailing_zeros(bits))]
-        bits &= bits - _ONE
-    return total, (slot, page, offset, left)
+    return block_lots(books, block, bits), (slot, page, offset, left)

@@ -129,3 +129,17 @@ def test_where_nothing_can_be_written_numba_looks_for_another_place(
     (tmp_path / "file").touch()
     monkeypatch.setattr(jit, "CACHE_DIR", tmp_path / "file" / "kernels")
     assert jit.KernelLocator.from_function(set_level.py_func, jit.__file__) is None
+
+
+def test_a_function_compiled_in_two_ways_is_kept_in_the_first_alone() -> None:
+    """numba's cache does not tell them apart: the second would be given the machine code of the first."""
+
+    def one_more(x: int) -> int:
+        return x + 1
+
+    called, copied = jit.rare(one_more), jit.hot(one_more)
+
+    assert called(1) == copied(1) == 2
+    assert kept_at(called).parent == jit.CACHE_DIR
+    assert copied._cache.cache_path is None
+    assert not copied.stats.cache_hits

@@ -89,6 +89,20 @@ def test_depth_to_a_price_equals_the_sum_of_levels_up_to_it(levels, limit, side)
     assert ladder.depth_to_key(books, 0, side, key) == sum(within)
 
 
+@given(
+    st.lists(st.sampled_from([0, 0, 1, 3, 70]), min_size=64, max_size=64),
+    st.integers(0, 63),
+    st.integers(0, 63),
+)
+def test_lots_of_neighbouring_levels_are_those_between_the_two_ends(block, first, last):
+    """Few and many levels are summed differently; whole lots, so that the sums are equal to the last bit."""
+    books = ladder.new_books(1)
+    books.lots[64:128] = block
+    bits = sum(1 << tick for tick in range(first, last + 1) if block[tick])
+
+    assert ladder.block_lots(books, 1, np.uint64(bits)) == sum(block[first : last + 1])
+
+
 def test_clearing_one_market_leaves_the_others():
     books = ladder.new_books(2, max_tick=4_095)
     for market in (0, 1):
