@@ -13,13 +13,13 @@ dealt with before the next message, in the order of its due time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
-from bot.core.jit import hot, pack, packed_bytes, rare, unpacks
+from bot.core.jit import direct, hot, pack, packed_bytes, rare, unpacks
 from bot.engine import sentinels as watching
 from bot.engine.sentinels import Sentinels, new_sentinels
 from bot.execution import matching
@@ -27,7 +27,7 @@ from bot.execution.matching import Matching
 from bot.market import book as ladder
 from bot.market import trust
 from bot.market.book import ASK, BID, Books
-from bot.market.events import Flag, Kind
+from bot.market.events import EVENT, Flag, Kind, empty_rows
 from bot.market.heads import HEAD, OK, new_heads
 from bot.market.instruments import Instrument
 from bot.market.venue_clock import VENUE_CLOCK, corrected_ns
@@ -39,6 +39,7 @@ from bot.signals.refits import refit_next
 from bot.signals.state import Awake, Signals, new_signals
 
 FOREVER = np.int64(2**62)
+_IN_A_ROW = (EVENT.itemsize,)  # strides of one dimension without holes
 _MOST_LOTS = 2.0**53  # whole lots are exact up to here
 
 
@@ -107,13 +108,25 @@ class State:
     Which arrays they are never changes; a ladder that has grown makes another state.
     """
 
-    __slots__ = ("block", "books", "clocks", "ctl", "heads", "matching", "sentinels", "signals", "tables")
+    __slots__ = (
+        "block",
+        "books",
+        "clocks",
+        "ctl",
+        "heads",
+        "matching",
+        "run",
+        "sentinels",
+        "signals",
+        "tables",
+    )
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self.ctl, self.books, self.heads, self.clocks, self.signals, self.matching, self.sentinels = tables
         self.block = np.zeros(packed_bytes(tables), np.uint8)
         _pack(self.block, tables)
+        self.run: Callable[[np.ndarray, np.ndarray, int], int] | None = None  # found at the first `advance`
 
     def __reduce__(self) -> tuple[type[State], tuple[Tables]]:
         return State, (self.tables,)  # a copy has addresses of its own
@@ -331,9 +344,16 @@ def advance(state: State, rows: np.ndarray, start: int) -> int:
 
     Returns the index of the first row not applied; `ctl[STOP]` says why it
     stopped. Rows of one message must be contiguous; a batch may end anywhere.
+    Raises ValueError for an array that is not EVENT rows as they lie one after the other.
     """
-    at: int = _advance(state.block, rows, start)
-    return at
+    if (rows.dtype is not EVENT and rows.dtype != EVENT) or rows.strides != _IN_A_ROW:
+        raise ValueError(
+            f"expected EVENT rows in a row, got {rows.dtype} with strides {rows.strides}: copy them before"
+        )
+    run = state.run
+    if run is None:  # not before: whoever only reads cards need not load or compile the loop
+        run = state.run = direct(_advance, state.block, empty_rows(0), 0)
+    return run(state.block, rows, start)
 
 
 @rare
@@ -341,7 +361,7 @@ def _advance(block, rows, start):
     return run_rows(_unpack(block), rows, start)
 
 
-@rare
+@hot
 def run_rows(st, rows, start):
     """`advance` for compiled callers, which have the tables."""
     ctl = st.ctl

@@ -175,10 +175,6 @@ def _drain(mt, w, now_ns):
     mt.clock[_NEXT_REPORT] = mt.reports[0].visible_ns if count > read else FOREVER
 
 
-_step = hot(run_rows.py_func)
-"""The loop itself, copied into the driver: its arrays are not handed over anew for every message."""
-
-
 @hot
 def run(st, rows, start, w, bids, asks):
     """Replay rows[start:]; returns the index of the row that needs Python, rows.size at the end."""
@@ -186,7 +182,7 @@ def run(st, rows, start, w, bids, asks):
     n = rows.size
     st.ctl[_AT_MESSAGE] = 1
     while i < n:
-        i = _step(st, rows, i)
+        i = run_rows(st, rows, i)  # a copy of the loop: the tables are not handed over for every message
         stop = st.ctl[_STOP]
         if stop == _STOP_REPORTS:
             _drain(st.matching, w, st.ctl[_NOW])

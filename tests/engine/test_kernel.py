@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from bot.core.enums import Trust
 from bot.engine.kernel import Ctl, State, Stop, advance, new_state
 from bot.execution.paper import PaperVenue
 from bot.market import book as ladder
-from bot.market.events import Flag, Kind
+from bot.market.events import RAW, Flag, Kind
 from bot.market.trust import trust_of
 from tests.engine.world import ASKS, BIDS, MS, REPORT_NS, S, Stream, opened
 from tests.trading import LINEAR, OTHER, T0
@@ -88,6 +88,26 @@ def test_a_due_timer_stops_before_the_first_message_at_or_after_it(first_s: floa
     assert next(stops)[:2] == (Stop.END, rows.size)
     assert state.ctl[Ctl.NOW] == at_s(first_s)
     assert state.ctl[Ctl.ROWS] == rows.size
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda rows: rows[::2], id="every other row"),
+        pytest.param(lambda rows: rows.view(RAW), id="without fields"),
+        pytest.param(lambda rows: rows["price"].copy(), id="one column"),
+        pytest.param(lambda rows: rows[:2].reshape(1, 2), id="two dimensions"),
+    ],
+)
+def test_what_is_no_run_of_rows_never_reaches_the_machine_code(
+    spoil: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    state = new_state(MARKETS, max_tick=WIDE)
+
+    with pytest.raises((ValueError, TypeError)):
+        advance(state, spoil(opened(10.0).rows()), 0)
+
+    assert state.ctl[Ctl.ROWS] == 0
 
 
 def test_a_batch_that_begins_inside_a_message_finishes_it_before_any_timer() -> None:
