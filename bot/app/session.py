@@ -211,7 +211,7 @@ class _Running:
         self.run_id = self.database.start_run(options.kind, header, self.clock.now_ns())
         try:
             self._begin()
-            with self._interruptible(), short_collections(real_time=self._real_time):
+            with self._interruptible(), short_collections():
                 self._stream()
         except BaseException as error:
             if self.recording is not None:
