@@ -346,7 +346,7 @@ def advance(state: State, rows: np.ndarray, start: int) -> int:
     stopped. Rows of one message must be contiguous; a batch may end anywhere.
     Raises ValueError for an array that is not EVENT rows as they lie one after the other.
     """
-    if (rows.dtype is not EVENT and rows.dtype != EVENT) or rows.strides != _IN_A_ROW:
+    if (rows.dtype is not EVENT and rows.dtype != EVENT) or (rows.strides != _IN_A_ROW and rows.size != 0):
         raise ValueError(
             f"expected EVENT rows in a row, got {rows.dtype} with strides {rows.strides}: copy them before"
         )

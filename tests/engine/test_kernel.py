@@ -15,7 +15,7 @@ from bot.core.enums import Trust
 from bot.engine.kernel import Ctl, State, Stop, advance, new_state
 from bot.execution.paper import PaperVenue
 from bot.market import book as ladder
-from bot.market.events import RAW, Flag, Kind
+from bot.market.events import RAW, Flag, Kind, empty_rows
 from bot.market.trust import trust_of
 from tests.engine.world import ASKS, BIDS, MS, REPORT_NS, S, Stream, opened
 from tests.trading import LINEAR, OTHER, T0
@@ -107,6 +107,14 @@ def test_what_is_no_run_of_rows_never_reaches_the_machine_code(
     with pytest.raises((ValueError, TypeError)):
         advance(state, spoil(opened(10.0).rows()), 0)
 
+    assert state.ctl[Ctl.ROWS] == 0
+
+
+def test_no_rows_change_nothing() -> None:
+    state = new_state(MARKETS, max_tick=WIDE)
+
+    assert advance(state, empty_rows(0), 0) == 0
+    assert state.ctl[Ctl.STOP] == Stop.END
     assert state.ctl[Ctl.ROWS] == 0
 
 
