@@ -155,6 +155,7 @@ class Killing:
         elif time.monotonic() - self._first_ready_s > SETTLES_WITHIN_S:
             self._equal_in_life = True
             self.unequal.append(f"life {len(bot.born_ns)}: {bot.money(status)} {shown}, exchange {before}")
+            print(f"differ in {self.unequal[-1]}", flush=True)
 
     def _last_life(self, bot: Bot) -> Verdict:
         """Close everything as a person would, look once more, end in order, and compare."""

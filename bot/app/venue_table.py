@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
@@ -46,22 +48,28 @@ def instruments_of(
 ) -> tuple[Instrument, ...]:
     """The venue's own description of these symbols.
 
-    `hosts`: a server in the venue's place; its answers are not kept. Raises
-    BadInput for a symbol that nobody knows.
+    `hosts`: a server in the venue's place. It is asked at every start, and its last answer, kept apart
+    from the venue's, serves when it cannot be: a session with open trades must find its ticks and lots
+    again. Raises BadInput for a symbol that nobody knows.
     """
-    kept = folder / f"{venue}.json"
+    kept = folder / f"{venue}.json" if hosts is None else folder / f"{venue}@{_place_of(hosts)}.json"
     markets = None if hosts else _fresh(kept, now_ns)
     if markets is None or any(s not in markets for s in symbols):
         try:
             markets = (ask or ask_ccxt)(venue, hosts)
-            if hosts is None:
+            with suppress(OSError):  # then it is asked again; a full disk is said by whoever records
                 _keep(kept, markets, now_ns)
         except (OSError, CannotAsk) as error:
-            markets = _read(kept)[1] if kept.is_file() and not hosts else {}
+            markets = _read(kept)[1] if kept.is_file() else {}
             said = "the last known" if markets else "the shipped"
             if on_news is not None:
                 on_news("instruments_not_asked", {"reason": f"{venue}: {error}; {said} table serves"})
     return tuple(markets[s] if s in markets else find(f"{venue}:{s}") for s in symbols)
+
+
+def _place_of(hosts: Hosts) -> str:
+    """Host and port, as part of a file's name."""
+    return urlsplit(hosts.rest).netloc.replace(":", "-")
 
 
 class CannotAsk(Exception):

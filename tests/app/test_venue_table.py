@@ -33,12 +33,13 @@ class Venue:
             raise CannotAsk("no network")
         return self.answer
 
-    def get(self, folder: Path, now_ns: int, *symbols: str) -> Any:
+    def get(self, folder: Path, now_ns: int, *symbols: str, hosts: Hosts | None = None) -> Any:
         return instruments_of(
             "binance-usdm",
             symbols or ("BTCUSDT",),
             folder,
             now_ns,
+            hosts=hosts,
             ask=self.ask,
             on_news=lambda what, detail: self.news.append(str(detail["reason"])),
         )
@@ -64,6 +65,29 @@ def test_without_any_answer_the_shipped_table_serves_and_is_said(tmp_path: Path)
     silent = Venue(None)
     assert silent.get(tmp_path, 1000) == (BTC,)
     assert "shipped" in silent.news[0]
+
+
+def test_a_server_in_the_venues_place_is_always_asked_and_its_last_answer_serves_where_it_is_silent(
+    tmp_path: Path,
+) -> None:
+    """A restart while the server refuses to be asked must find the ticks and lots of its open trades."""
+    here, there = (Hosts(ws=f"ws://127.0.0.1:{port}", rest=f"http://127.0.0.1:{port}") for port in (1, 2))
+    server = Venue({"BTCUSDT": NEWER})
+    server.get(tmp_path, 1000, hosts=here)
+    assert server.get(tmp_path, 1001, hosts=here) == (NEWER,)
+    assert server.asked == 2
+
+    silent = Venue(None)
+    assert silent.get(tmp_path, 1002, hosts=here) == (NEWER,)
+    assert "last known" in silent.news[0]
+    assert silent.get(tmp_path, 1003, hosts=there) == (BTC,), "another server's answer"
+    assert silent.get(tmp_path, 1004) == (BTC,), "the venue itself did not say that"
+
+
+def test_an_answer_that_cannot_be_kept_serves_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert Venue({"BTCUSDT": NEWER}).get(tmp_path / "file", 1000) == (NEWER,)
 
 
 def test_a_damaged_file_is_asked_again(tmp_path: Path) -> None:
