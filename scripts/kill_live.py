@@ -31,6 +31,8 @@ WARM_S = 65.0
 LONGEST_WAIT_S = 15.0
 SETTLES_WITHIN_S = 10.0
 QUIET_S = 60.0
+A_MINUTE_S = 65.0
+"""The exchange counts requests by the minute; starts are paced by what it allows."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Killing:
     def _begin_life(self, bot: Bot) -> None:
         self._equal_in_life = False
         self._first_ready_s = 0.0
+        eventually(self.exchange.has_room, "room for a start", A_MINUTE_S)
         bot.start()
 
     def _live_until(self, bot: Bot, moment: Moment) -> None:

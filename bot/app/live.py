@@ -8,8 +8,8 @@ recorded before a decision rests on it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bot.app.markets import by_venue
-from bot.app.pacing import Serve, consume
+from bot.app.pacing import consume
 from bot.app.reach import Unreachable
 from bot.app.venue_table import make_exchange
 from bot.core.commands import Answer
@@ -48,6 +48,10 @@ INSTRUMENTS_EVERY_S = 3600.0
 
 Feed = VenueFeed | CcxtFeed
 OnNews = Callable[[str, Mapping[str, Any]], None]
+Needed = Collection[asyncio.Task[None]]
+Serve = Callable[[Inbox, PacedClock], AbstractAsyncContextManager[Needed]]
+"""What a session opens beside its loop, faces and an account: they put commands and news into the inbox.
+Told are the tasks without which the session cannot go on."""
 
 
 @dataclass(slots=True)
@@ -126,7 +130,10 @@ class LiveSource:
 
 @dataclass(slots=True)
 class LiveRun:
-    """One live stream into `apply`, until `stopping`, the duration is over, or nobody answers."""
+    """One live stream into `apply`, until `stopping`, the duration is over, or nobody answers.
+
+    `patient`: something is at stake, so that a venue that says nothing at the start is waited for.
+    """
 
     source: LiveSource
     apply: Callable[[np.ndarray], None]
@@ -139,12 +146,13 @@ class LiveRun:
     serve: Serve | None = None
     hear: Callable[[News, int, int], None] | None = None
     duration_s: float | None = None
+    patient: bool = False
     opening: Sequence[np.ndarray] = ()
     on_raw: OnRaw | None = None
     instruments: Callable[[], Sequence[Instrument]] | None = None  # as the venues list them now; may block
 
     async def run(self) -> None:
-        """Raises Unreachable when no venue says anything at the start."""
+        """Raises Unreachable when no venue says anything at the start, and what `serve` needed raises."""
         inbox = Inbox()
         for rows in self.opening:
             await inbox.put(rows)
@@ -158,9 +166,10 @@ class LiveRun:
         ends = asyncio.create_task(self._until_over(feeds))
         scheduler.start()
         try:
-            async with self.serve(inbox, paced) if self.serve else nullcontext():
-                await asyncio.wait({consumer, work, ends}, return_when=asyncio.FIRST_COMPLETED)
-                for task in (consumer, work, ends):
+            async with self.serve(inbox, paced) if self.serve else nullcontext(()) as needed:
+                tasks = (consumer, work, ends, *needed)
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
                     if task.done():
                         task.result()
                 await _drained(inbox, consumer)
@@ -182,12 +191,16 @@ class LiveRun:
     async def _until_over(self, feeds: Sequence[Feed]) -> None:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
+        told = False
         while not self.stopping():
             passed_s = loop.time() - began_s
             if self.duration_s and passed_s >= self.duration_s:
                 return
-            if passed_s >= START_WITHIN_S and not any(feed.counts.rows for feed in feeds):
-                raise Unreachable(why_silent(feeds))
+            if passed_s >= START_WITHIN_S and not told and not any(feed.counts.rows for feed in feeds):
+                if not self.patient:
+                    raise Unreachable(why_silent(feeds))
+                told = True
+                self.on_news("no_market_data", {"reason": f"{why_silent(feeds)}; it is waited for"})
             await asyncio.sleep(0.05)
 
     async def _watch_instruments(self, ask: Callable[[], Sequence[Instrument]], inbox: Inbox) -> None:

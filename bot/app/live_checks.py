@@ -11,7 +11,7 @@ from bot.core.errors import BadInput
 from bot.core.ids import client_order_id, intent_id
 from bot.core.messages import Order
 from bot.execution.ccxt_broker import CcxtBroker
-from bot.execution.news import Status
+from bot.execution.news import Refusal, Status
 from bot.execution.sender import RequestFailed
 from bot.market.instruments import Instrument
 
@@ -32,15 +32,19 @@ class AccountFacts:
     words: str
 
 
+def unreadable(venue: str, failed: RequestFailed) -> BadInput:
+    """What to tell a person who wants to trade an account that does not answer."""
+    todo = "check the key" if failed.outcome.refusal is Refusal.PERMISSION else "try again later"
+    return BadInput(f"{venue}: the account cannot be read: {failed.words}; {todo}")
+
+
 async def check_account(broker: CcxtBroker) -> AccountFacts:
-    """Raises BadInput with what is wrong and what to do; changes nothing at the venue."""
+    """Changes nothing at the venue. Raises BadInput with what is wrong and what to do, RequestFailed
+    when the venue does not answer."""
     name = broker.dialect.name
-    try:
-        skew_ms = await broker.skew_ms()
-        key = await broker.key_check()
-        hedge, leverage, margin = await broker.settings()
-    except RequestFailed as failed:
-        raise BadInput(f"{name}: the account cannot be read: {failed.words}; check the key") from None
+    skew_ms = await broker.skew_ms()
+    key = await broker.key_check()
+    hedge, leverage, margin = await broker.settings()
     if key.can_withdraw:
         raise BadInput(f"{name}: this key can withdraw; make one that can only trade futures")
     if key.can_trade is False:

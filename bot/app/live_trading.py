@@ -11,16 +11,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from bot.app.live_checks import check_account, clear_self_test, self_test_order, stop_self_test
+from bot.app.live_checks import (
+    check_account,
+    clear_self_test,
+    self_test_order,
+    stop_self_test,
+    unreadable,
+)
 from bot.core.clock import Clock
 from bot.core.enums import OrderRole, TriggerBy
+from bot.core.errors import BadInput
 from bot.core.messages import Order
 from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.engine.inbox import Heard, Inbox
@@ -39,10 +46,17 @@ HEARTBEAT_S = 60.0
 COMMIT_S = 0.25
 RESYNC_S = 300.0
 SELF_TEST_S = 86_400.0
+SELF_TEST_AGAIN_S = 60.0
+"""After one that failed: a refusal of the moment must not keep entries waiting for a day."""
+
 SETTINGS_NS = 60 * NS_PER_S
 DEAD_MAN_S = 120
 """Resting entries are taken away by the venue so long after our last sign, where it can."""
 
+AGAIN_S = (0.5, 1.0, 2.0, 5.0)
+"""Waits before an account that gave no answer at the start is asked again; the last one repeats."""
+
+Answered = TypeVar("Answered")
 Warn = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -124,42 +138,78 @@ class LiveTrading:
                 self.kept()
 
     @asynccontextmanager
-    async def open(self, inbox: Inbox) -> AsyncIterator[None]:
-        """Runs beside the session's loop; ends in order, with requests under way let through."""
+    async def open(self, inbox: Inbox) -> AsyncIterator[Collection[asyncio.Task[None]]]:
+        """Runs beside the session's loop: tasks that never end well. In the end what is under way is let
+        through. A refused account (BadInput) and a fault of ours end the tasks."""
         self._inbox = inbox
-        tasks: list[asyncio.Task[None]] = []
+        work = asyncio.create_task(self._work(), name="account")
         try:
-            await self._check()
-            self._ready = True
-            self.flush()
-            tasks += [asyncio.create_task(work) for work in self._duties()]
-            yield
-            self._take_entries_back()
-            await self.sender.close()
+            yield (work,)
+            if self._ready:
+                self._take_entries_back()
+                await self.sender.close()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
             await self.sender.close(patience_s=0.0)
             await self.broker.close()
 
-    async def _check(self) -> None:
-        """Raises BadInput when the account must not be traded."""
-        await self.broker.start(self.venue.orders)
-        facts = await check_account(self.broker)
+    async def _work(self) -> None:
+        await self._admit()
+        self._ready = True
+        self.flush()
+        async with asyncio.TaskGroup() as tasks:
+            for duty in self._duties():
+                tasks.create_task(duty)
+
+    async def _admit(self) -> None:
+        """Raises BadInput when the account must not be traded; with something at stake entries wait."""
+        await self._answered(lambda: self.broker.start(self.venue.orders))
+        if self.dry:
+            self.tell(Found(what="stop_self_test", words=""))
+        try:
+            facts = await self._answered(lambda: check_account(self.broker))
+        except BadInput as error:
+            if not self.venue.at_stake:
+                raise
+            self.warn("account_check", {"reason": str(error)})
+            self.tell(Found(what="account_check", words=str(error), blocks_entries=True))
+            return
         self._settings = facts.hedge, facts.leverage, facts.margin
         names = [instrument.symbol for instrument in self.venue.instruments]
         told = asdict(facts)
         for figure in ("leverage", "margin"):
             told[figure] = {names[market]: value for market, value in told[figure].items()}
         self.journal.audit(self.clock.now_ns(), "account", told)
-        if self.dry:
-            self.tell(Found(what="stop_self_test", words=""))
+
+    async def _answered(self, ask: Callable[[], Awaitable[Answered]]) -> Answered:
+        """Asked again while the venue refuses for too many requests, and with something at stake also
+        while it cannot be reached. Raises BadInput when that would not help."""
+        failures = 0
+        while True:
+            try:
+                answer = await ask()
+            except RequestFailed as failed:
+                passes = failed.outcome.refusal is Refusal.RATE
+                passes |= failed.outcome.verdict is Verdict.UNKNOWN and self.venue.at_stake
+                if not passes:
+                    raise unreadable(self.broker.dialect.name, failed) from None
+                if not failures:
+                    self.warn("account_unreadable", {"reason": f"{failed.words}; it is asked again"})
+                await asyncio.sleep(AGAIN_S[min(failures, len(AGAIN_S) - 1)])
+                failures += 1
+            else:
+                if failures:
+                    self._readable_again()
+                return answer
+
+    def _readable_again(self) -> None:
+        self.warn("account_readable", {"reason": "the account can be read again"})
 
     def _duties(self) -> list[Coroutine[Any, Any, None]]:
         duties = [
             self.broker.watch(self.tell),
-            self._every(self.look_every_s, self._look),
+            self._every(self.look_every_s, self._look, blocks="account"),
             self._every(PAYMENTS_S, self._payments),
             self._every(RESYNC_S, self.broker.resync),
             self._pulse(),
@@ -168,7 +218,7 @@ class LiveTrading:
         if self.heartbeat_url:
             duties.append(self._every(HEARTBEAT_S, self._beat))
         if not self.dry:
-            duties.append(self._every(SELF_TEST_S, self._stop_works))
+            duties.append(self._prove_stops())
             duties.append(self._every(DEAD_MAN_S / 4, self._dead_man))
         return duties
 
@@ -179,19 +229,29 @@ class LiveTrading:
                 self.venue.cancel(known.order.client_id, self.clock.now_ns())
         self.flush()
 
-    async def _every(self, seconds: float, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A failed look is told once, and again when it works."""
+    async def _every(
+        self, seconds: float, do: Callable[[], Coroutine[Any, Any, None]], *, blocks: str = ""
+    ) -> None:
+        """A failed look is told once, and again when it works; what the venue answers must not end us.
+
+        `blocks`: the cause under which entries wait meanwhile.
+        """
         failing = False
         while True:
             try:
                 await do()
                 if failing:
-                    self.warn("account_readable", {"reason": "the account can be read again"})
-                failing = False
-            except RequestFailed as failed:
+                    failing = False
+                    self._readable_again()
+                    if blocks:
+                        self.tell(Found(what=blocks, words=""))
+            except Exception as error:
+                words = error.words if isinstance(error, RequestFailed) else _unexpected(error)
                 if not failing:
-                    self.warn("account_unreadable", {"reason": failed.words})
-                failing = True
+                    failing = True
+                    self.warn("account_unreadable", {"reason": words})
+                    if blocks:
+                        self.tell(Found(what=blocks, words=words, blocks_entries=True))
             await asyncio.sleep(seconds)
 
     async def _look(self) -> None:
@@ -212,17 +272,33 @@ class LiveTrading:
         await self.broker.dead_man(sorted(self._armed - waiting), 0)
         self._armed = waiting
 
-    async def _stop_works(self) -> None:
+    async def _prove_stops(self) -> None:
         """Nothing is entered without proof that stops work; daily, as endpoints change."""
-        words = await self._try_a_stop()
-        what = "stop_self_test"
-        self.journal.audit(self.engine.now_ns, what, {"failed": words})
-        if words:
-            self.warn(what, {"reason": words})
-        self.tell(Found(what=what, words=words, blocks_entries=bool(words)))
+        before: str | None = None
+        while True:
+            words = await self._stop_fails()
+            if words != before:
+                self.journal.audit(self.engine.now_ns, "stop_self_test", {"failed": words})
+                if words:
+                    self.warn("stop_self_test", {"reason": words})
+            before = words
+            self.tell(Found(what="stop_self_test", words=words, blocks_entries=bool(words)))
+            await asyncio.sleep(SELF_TEST_AGAIN_S if words else SELF_TEST_S)
+
+    async def _stop_fails(self) -> str:
+        """Why a stop could not be proved to work, "" it was."""
+        try:
+            return await self._try_a_stop()
+        except RequestFailed as failed:
+            return f"no stop could be tried: {failed.words}"
+        except Exception as error:
+            return f"no stop could be tried: {_unexpected(error)}"
 
     async def _try_a_stop(self) -> str:
-        """The test's own order is known before it leaves: a crash leaves no stranger behind."""
+        """The test's own order is known before it leaves: a crash leaves no stranger behind.
+
+        What went wrong in words, "" nothing. Raises RequestFailed when the venue gives no answer.
+        """
         first = self.venue.instruments[0]
         if not self._cleared:
             for client_id in list(self.venue.self_tests):
@@ -262,6 +338,11 @@ class LiveTrading:
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(self.heartbeat_url):
                 pass
+
+
+def _unexpected(error: Exception) -> str:
+    """An answer that was not understood: a fault of ours or of the library, told with its kind."""
+    return f"an answer was not understood ({type(error).__name__}: {error})"
 
 
 def _not_sent(order: Order) -> Answer:

@@ -30,7 +30,7 @@ from bot.app.channels import access_to
 from bot.app.config import Config
 from bot.app.faces import Faces
 from bot.app.header import session_header
-from bot.app.live import LiveRun, LiveSource
+from bot.app.live import LiveRun, LiveSource, Needed
 from bot.app.live_account import open_account
 from bot.app.live_markets import live_instruments, open_live
 from bot.app.live_trading import LiveTrading
@@ -373,11 +373,11 @@ class _Running:
         return self.faces.open(operator, self.pictures.of)
 
     @asynccontextmanager
-    async def _serve_live(self, inbox: Inbox, clock: PacedClock) -> AsyncIterator[None]:
+    async def _serve_live(self, inbox: Inbox, clock: PacedClock) -> AsyncIterator[Needed]:
         """Commands, and the account when one is traded."""
-        account = nullcontext() if self.account is None else self.account.open(inbox)
-        async with self._serve(inbox, clock), account:
-            yield
+        account = nullcontext(()) if self.account is None else self.account.open(inbox)
+        async with self._serve(inbox, clock), account as needed:
+            yield needed
 
     def _hear(self, news: News, seq: int, now_ns: int) -> None:
         """Journaled with its place among the rows, then decided upon."""
@@ -425,6 +425,7 @@ class _Running:
             serve=self._serve_live,
             hear=self._hear,
             duration_s=self.options.duration_s,
+            patient=self.account is not None and self.account.venue.at_stake,
             opening=(gaps,) if gaps.size else (),
             instruments=lambda: live_instruments(self.options.config, self.options.symbols),
         )

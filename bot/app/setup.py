@@ -129,13 +129,16 @@ def check_key(answers: Answers) -> str:
 
 async def facts_of(account: Account, instruments: Sequence[Instrument]) -> AccountFacts:
     """What the venue tells of an account; changes nothing there. Raises BadInput when it will not do."""
-    from bot.app.live_checks import check_account
+    from bot.app.live_checks import check_account, unreadable
     from bot.core.clock import SystemClock
     from bot.execution.ccxt_broker import CcxtBroker
+    from bot.execution.sender import RequestFailed
 
     broker = CcxtBroker(account, instruments, SystemClock())
     try:
         await broker.start()
         return await check_account(broker)
+    except RequestFailed as failed:
+        raise unreadable(account.venue, failed) from None
     finally:
         await broker.close()

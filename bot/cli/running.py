@@ -281,12 +281,14 @@ def _run(kind: str, config: Config, tapes: list[Path] | None, as_json: bool, **m
 
         options = _options(kind, config, tapes, on_status=on_status, on_warning=on_warning, **more)
         kernels_first = options.speed > 0  # its clock must not run while they load
+        trades_open = False
         if kind == "live":
             from bot.app.doctor import before_live, open_trades_of
 
             before_live(config, tell)
-            kernels_first = not open_trades_of(config)  # an account with open trades must not wait for them
-        if options.market == "live":
+            trades_open = open_trades_of(config) > 0
+            kernels_first = not trades_open  # an account with open trades must not wait for them
+        if options.market == "live" and not trades_open:  # with trades open the venue is waited for
             from bot.app.live_markets import hosts_of
             from bot.app.reach import require
 

@@ -102,17 +102,18 @@ class CcxtBroker:
             Ration(ex, self.dialect, budget, self._clock, lambda: not self._read).install()
 
     async def start(self, known: Iterable[str] = ()) -> None:
-        """Load markets; `known` client ids of ours will be recognised. Raises BadInput in words."""
+        """Load markets; `known` client ids of ours will be recognised. May be called again.
+
+        Raises RequestFailed when the venue does not answer, BadInput when it cannot be traded.
+        """
         for client_id in known:
             self._client_ids[self.dialect.wire_id(client_id)] = client_id
         for market in range(len(self._instruments)):
             known_ns = self._known_from_ns(market)
             self._past_ns[market] = known_ns - OVERLAP_NS if known_ns else self._since_ns
-        try:
-            await self.orders.load_markets()
-            await self.orders.load_time_difference() if self.orders.has.get("fetchTime") else None
-        except Exception as error:
-            raise BadInput(f"{self._account.venue}: cannot read its markets: {_words(error)}") from None
+        await self._ask(self.orders.load_markets())
+        if self.orders.has.get("fetchTime"):
+            await self._ask(self.orders.load_time_difference())
         self.polls.set_markets(self.orders.markets, self.orders.currencies)
         self.polls.options["timeDifference"] = self.orders.options.get("timeDifference", 0)
         missing = [name for name in NEEDED if not self.orders.has.get(name)]

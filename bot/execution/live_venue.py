@@ -204,6 +204,12 @@ class LiveVenue:
         """Orders not proved to have ended, oldest first."""
         return (known for known in self.orders.values() if known.open)
 
+    @property
+    def at_stake(self) -> bool:
+        """Whether a position is held, or an order may rest, as far as is known."""
+        held = any(self.position_lots(market) for market in range(len(self.instruments)))
+        return held or any(self.open_orders())
+
     def hear(self, news: Answer | OrderTold | FillTold | FundingTold, now_ns: int) -> None:
         """Take in one fact; the reports it causes are in `drain`."""
         if isinstance(news, FillTold):

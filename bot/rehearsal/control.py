@@ -74,6 +74,7 @@ async def _state(venue: Venue, asked: dict[str, Any]) -> Any:
         "speed": ex.world.speed,
         "ended": ex.world.ended,
         "requests": venue.requests,
+        "weight_used": venue.limits.weight.add(0, venue.exchange.world.api_ns()),
         "sockets": venue.stream.sockets,
         "account": account_v2(ex, nothing),
         "orders": open_orders(ex, nothing),

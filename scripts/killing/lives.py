@@ -18,6 +18,7 @@ from typing import Any
 from bot.core.errors import BadInput
 from bot.core.units import to_e8
 from bot.operate.control import ControlClient
+from bot.rehearsal.limits import MINUTE_WEIGHT
 
 KEY, SECRET = "rehearsalkey0000000000000000", "rehearsalsecret00000000000000000"
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -26,6 +27,8 @@ COMMAND = "import sys; from bot.cli.main import main; sys.exit(main())"
 UP_WITHIN_S = 600.0  # a first start compiles
 ENDS_WITHIN_S = 30.0
 SESSION = "killed"
+A_START_WEIGHS = 600
+"""At most, of the exchange's 2,400 a minute: an exchange that refuses the address says nothing of us."""
 
 CONFIG = """
 market: {{venue: binance, urls: ["binance={url}"], symbols: [{symbols}]}}
@@ -82,10 +85,18 @@ class ExchangeProcess:
 
     def look(self) -> tuple[int, dict[str, Decimal]]:
         """Wallet in e8, and the position of every market."""
-        with urllib.request.urlopen(f"{self.url}/_control/state", timeout=10) as answer:
-            account = json.load(answer)["account"]
+        account = self._state()["account"]
         held = {p["symbol"]: Decimal(p["positionAmt"]) for p in account["positions"]}
         return to_e8(Decimal(account["totalWalletBalance"])), held
+
+    def has_room(self) -> bool:
+        """Whether a start finds room among the requests that this address may make in the minute."""
+        return bool(self._state()["weight_used"] <= MINUTE_WEIGHT - A_START_WEIGHS)
+
+    def _state(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"{self.url}/_control/state", timeout=10) as answer:
+            state: dict[str, Any] = json.load(answer)
+        return state
 
     def stop(self) -> None:
         if self.process is not None:

@@ -2,71 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
 
 from bot.app.config import Config, load
 from bot.app.session import BEGUN_FILE, SessionOptions, SessionResult, run_session
 from bot.core.errors import BadConfig, BadInput
-from bot.rehearsal.market_data import add_market_routes
-from bot.rehearsal.server import Venue, build
 from bot.store.database import Database
-from tests.rehearsing import KEYS, SYMBOLS, demo_world
+from tests.app.lives import audits, config_for, exchange
+from tests.rehearsing import KEYS, SYMBOLS
 
 pytest.importorskip("ccxt")
-
-
-@contextmanager
-def exchange(**more: Any) -> Iterator[tuple[Venue, str]]:
-    """The rehearsal exchange in a thread of its own, at the market's own speed."""
-    from decimal import Decimal
-
-    from bot.rehearsal.exchange import Exchange
-
-    loop = asyncio.new_event_loop()
-    world = demo_world(speed=1.0)
-    venue = Venue(Exchange(world, Decimal(10_000)), KEYS, seed=3)
-    for name, value in more.items():
-        setattr(venue.exchange.account, name, value)
-    runner = web.AppRunner(build(venue, lambda app: add_market_routes(app, world)), access_log=None)
-
-    async def up() -> int:
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port: int = runner.addresses[0][1]
-        return port
-
-    port = loop.run_until_complete(up())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield venue, f"http://127.0.0.1:{port}"
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-
-
-def config_for(folder: Path, url: str, **more: Any) -> Config:
-    return load(
-        overrides={
-            "storage.folder": str(folder / "data"),
-            "market.source": "live",
-            "market.venue": "binance",
-            "market.urls": f"binance={url}",
-            "market.symbols": ",".join(SYMBOLS),
-            "live.look_every": 1.0,
-            **more,
-        },
-        environ={},
-    )
 
 
 def live(config: Config, folder: Path, seconds: float) -> SessionResult:
@@ -110,11 +57,6 @@ def _compiled() -> None:
     from bot.app.warm import compile_all
 
     compile_all()
-
-
-def audits(database: Path) -> dict[str, str]:
-    with Database.read(database.parent) as db:
-        return {row["what"]: row["detail"] for row in db.query("SELECT what, detail FROM audit")}
 
 
 def test_a_live_session_proves_its_stops_reads_its_account_and_replays_to_its_hash(tmp_path: Path) -> None:

@@ -5,27 +5,19 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bot.app.session import SessionOptions, SessionResult, run_session
 from bot.core.enums import Side
-from bot.core.errors import BadInput
 from bot.rehearsal.server import Venue
 from bot.store.database import FILE_NAME
-from tests.app.test_live_session import KEYS, SYMBOLS, audits, config_for, exchange
-from tests.rehearsing import ask
+from tests.app.lives import LIVES_S, a_life, audits, by_hand, exchange, trades, until
+from tests.rehearsing import KEYS
 
 pytest.importorskip("ccxt")
-
-LIVES_S = 12.0
 
 
 @pytest.fixture(autouse=True)
@@ -75,73 +67,6 @@ def locked(disk: Path) -> Iterator[None]:
         other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("ROLLBACK")
-
-
-@dataclass
-class Life:
-    """A live session in a thread, with what it warned of."""
-
-    options: SessionOptions
-    warned: list[str] = field(default_factory=list)
-    results: list[SessionResult] = field(default_factory=list)
-    errors: list[BaseException] = field(default_factory=list)
-
-    def run(self) -> None:
-        try:
-            self.results.append(run_session(self.options))
-        except BaseException as error:  # told by the test
-            self.errors.append(error)
-
-    def saw(self, what: str) -> Callable[[], bool]:
-        return lambda: what in self.warned or bool(self.errors)
-
-
-@contextmanager
-def a_life(disk: Path, url: str) -> Iterator[Life]:
-    warned: list[str] = []
-
-    def warn(what: str, detail: Any) -> None:
-        warned.append(what)
-
-    options = SessionOptions(
-        config_for(disk, url, **{"storage.min_free_mb": 1.0}),
-        kind="live",
-        market="live",
-        session="live",
-        symbols=SYMBOLS,
-        duration_s=LIVES_S,
-        speed=1.0,
-        on_warning=warn,
-    )
-    life = Life(options, warned)
-    thread = threading.Thread(target=life.run)
-    thread.start()
-    try:
-        yield life
-    finally:
-        thread.join(60.0)
-
-
-def until(condition: Callable[[], Any], what: str, within_s: float = 10.0) -> None:
-    end_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end_s, f"waited {within_s:g} s for {what}"
-        time.sleep(0.05)
-
-
-def trades(database: Path) -> bool:
-    """Whether the session has proved that its stops work; nobody reads while its tables are made."""
-    with suppress(BadInput, sqlite3.Error):
-        return "stop_self_test" in audits(database)
-    return False
-
-
-def by_hand(venue: Venue, url: str) -> None:
-    """A position that the bot did not open: it must get a stop, whatever the disk does."""
-    import urllib.request
-
-    ask(venue.exchange, "POST order", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.02")
-    urllib.request.urlopen(f"{url}/_control/state", timeout=5).close()
 
 
 def stops(venue: Venue) -> list[tuple[Side, int]]:
