@@ -114,14 +114,13 @@ class RowBuffer:
     call; `room` hands out blank rows for a compiled decoder to fill, of which
     `keep` accepts the first n. Rows that are not kept never existed, which is
     how a message is decoded whole before any of it counts. `seq` is left 0:
-    the inbox numbers rows. `used` rows of `storage` are kept ones; compiled
-    decoders that run every few microseconds write behind them without `room`.
+    the inbox numbers rows. `used` of the `capacity` rows at `address` are kept ones;
+    compiled decoders that run every few microseconds write behind them without `room`.
     """
 
     def __init__(self, capacity: int = 1024) -> None:
         self._bytes = bytearray(max(capacity, 1) * EVENT.itemsize)
-        self.storage = np.frombuffer(self._bytes, EVENT)
-        self._capacity = len(self.storage)
+        self._open()
         self.used = 0
 
     def __len__(self) -> int:
@@ -142,7 +141,7 @@ class RowBuffer:
     ) -> None:
         """Append one row. Raises struct.error, appending nothing, when a number does not fit its field."""
         used = self.used
-        if used == self._capacity:
+        if used == self.capacity:
             self._grow(1)
         _PACK_ROW(
             self._bytes,
@@ -173,7 +172,7 @@ class RowBuffer:
     ) -> None:
         """Append the three rows of a best bid/offer message at once; a third of the time of three `put`."""
         used = self.used
-        if used + 3 > self._capacity:
+        if used + 3 > self.capacity:
             self._grow(3)
         # fmt: off
         _PACK_TOUCH(
@@ -190,7 +189,7 @@ class RowBuffer:
 
         The view is good until the next call of any other method than `keep`.
         """
-        if self.used + n > self._capacity:
+        if self.used + n > self.capacity:
             self._grow(n)
         return self.storage[self.used :]
 
@@ -213,7 +212,11 @@ class RowBuffer:
         self.used = 0
         return rows
 
+    def _open(self) -> None:
+        self.storage = np.frombuffer(self._bytes, EVENT)
+        self.address = int(self.storage.ctypes.data)
+        self.capacity = len(self.storage)
+
     def _grow(self, n: int) -> None:
         self._bytes = self._bytes + bytes(max(n * EVENT.itemsize, len(self._bytes)))
-        self.storage = np.frombuffer(self._bytes, EVENT)
-        self._capacity = len(self.storage)
+        self._open()

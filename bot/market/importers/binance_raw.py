@@ -158,15 +158,16 @@ class _Import:
             why = f"; {self.examples[0]}" if self.examples else ""
             raise BadInput(f"{paths[0]}: not one of {self.lines} lines could be used{why}")
         stream = self.stream
+        heard = stream.heard()
         syncs = {symbol: book.sync for symbol, book in stream.books.items()}
         return ImportSummary(
             files=tuple(str(p) for p in paths),
             venue=stream.venue,
             instruments=tuple(self.instruments),
             lines=self.lines,
-            messages=dict(sorted(stream.messages.items())),
+            messages=dict(sorted(heard.items())),
             level_updates=stream.level_updates,
-            trades=stream.messages["trade"] + stream.messages["aggTrade"],
+            trades=heard["trade"] + heard["aggTrade"],
             not_market=stream.not_market,
             gaps=sum(s.gaps for s in syncs.values()),
             resyncs=sum(max(s.joins - 1, 0) for s in syncs.values()),

@@ -17,9 +17,10 @@ from bot.core.errors import BadInput
 from bot.core.units import NS_PER_MS, NS_PER_S, NS_PER_US
 from bot.market.events import MAX_TICK, RowBuffer
 from bot.market.instruments import Instrument
+from bot.market.venues.layout import Layout, Told, template
 from bot.market.venues.levels import steps_of
 from bot.market.venues.protocol import Audit, Connect, Fetch, Hosts, Poll, Refusal, Wanted
-from bot.market.venues.scan import EXCH_NS, make_ready, scanner, told_of
+from bot.market.venues.scan import EXCH_NS, FIRST_VALUE, make_ready, scanner, told_of
 
 EXAMPLES = 5
 """Refusals kept to be shown; the rest are counted."""
@@ -27,10 +28,14 @@ EXAMPLES = 5
 HISTORY_NS = 2 * NS_PER_S
 """Prints older than their connection by more than this are history that a venue sends at the start."""
 
+_ID = FIRST_VALUE + int(Told.ID)
 _EXCERPT = 120
 _CACHED_NUMBERS = 1 << 16
 _RECENT = 1 << 12
 _MOST_QUICK = 1 << 12
+_MOST_TRIES = 16
+"""Frames of one beginning that are looked at for a template: a few forms of it come, and then no more."""
+
 _SAME_SEQUENCE = 1 << 20
 FIRST_MICROSECOND = 9_000_000_000_000
 """As milliseconds this is the year 2255."""
@@ -54,6 +59,22 @@ class _Numbers(dict[str, int]):
         return value
 
 
+class Rising:
+    """Ids that rise, so that what two connections both deliver counts once. 0: none yet."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def is_new(self, number: int) -> bool:
+        """Whether it is newer than the last one. A leap back far is a sequence begun anew."""
+        if 0 <= self.last - number < _SAME_SEQUENCE and self.last:
+            return False
+        self.last = number
+        return True
+
+
 class MarketState:
     """One market: its instrument, its decimals read before, and the prints it told."""
 
@@ -64,8 +85,8 @@ class MarketState:
         self.steps = steps_of(instrument)
         self.ticks: Callable[[str], int] = _Numbers(instrument.ticks).__getitem__
         self.lots: Callable[[str], int] = _Numbers(instrument.lots).__getitem__
-        self.last_print = 0
-        self.last_touch = 0
+        self.print_ids = Rising()
+        self.touch_ids = Rising()
         self.interval_s = 0  # between fundings, 0 unknown
         self.connected_ns = 0  # of the connection that brings its prints, 0 unknown
         self._unordered = 0  # prints whose ids have no order
@@ -82,23 +103,9 @@ class MarketState:
             raise BadInput(f"{self.instrument.key} price: expected 1 to {MAX_TICK} ticks, was {text}")
         return int(ticks)
 
-    def is_new(self, print_id: int) -> bool:
-        """Whether a print of rising ids is the first of its id. A leap back far is a sequence begun anew."""
-        if 0 <= self.last_print - print_id < _SAME_SEQUENCE and self.last_print:
-            return False
-        self.last_print = print_id
-        return True
-
     def is_old(self, update_id: int, stands_at: int) -> bool:
         """Whether a snapshot shows no more than a book that stands: the second connection of a renewal."""
         return 0 <= stands_at - update_id < _SAME_SEQUENCE
-
-    def is_new_touch(self, update_id: int) -> bool:
-        """Whether a touch is newer than the last one, by the same rule."""
-        if 0 <= self.last_touch - update_id < _SAME_SEQUENCE and self.last_touch:
-            return False
-        self.last_touch = update_id
-        return True
 
     def are_unseen(self, ids: Sequence[int | str]) -> bool:
         """Whether all are, as `is_unseen` has it; only then are they seen."""
@@ -116,7 +123,7 @@ class MarketState:
     @property
     def prints(self) -> int:
         """Goes up with each print that counts."""
-        return self.last_print or self._unordered
+        return self.print_ids.last or self._unordered
 
     def is_unseen(self, print_id: int | str) -> bool:
         """The same for ids without order: none of the last 4,096."""
@@ -135,19 +142,45 @@ Take = Callable[["Quick", int, str, int, bytes, RowBuffer], tuple[Wanted, ...] |
 everything as it was and returns None, so that the typed decoder judges the frame."""
 
 
+def _left(quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> None:
+    """The typed decoders judge what is not newer than the last one."""
+
+
 class Quick:
-    """One kind of frame of one market, which `scan` reads."""
+    """Frames of one kind and market that are like one seen before, which `scan` reads.
 
-    __slots__ = ("name", "scan", "state", "table", "take", "told", "values")
+    `take`: what becomes of them, or the ids: then those are kept that are newer than the last one.
+    """
 
-    def __init__(self, name: str, state: MarketState, table: np.ndarray, told: np.ndarray, take: Take):
+    __slots__ = (
+        "ids",
+        "kept",
+        "name",
+        "other",
+        "scan",
+        "state",
+        "table",
+        "table_at",
+        "take",
+        "told",
+        "told_at",
+        "values",
+    )
+
+    def __init__(
+        self, name: str, state: MarketState, table: np.ndarray, take: Take | Rising, other: Quick | None
+    ) -> None:
         self.name = name
         self.state = state
         self.table = table
-        self.told = told
+        self.told = told_of(state.market, state.instrument)
+        self.table_at, self.told_at = int(table.ctypes.data), int(self.told.ctypes.data)
         # an item of it costs a quarter of an item of the array
-        self.values: memoryview[int] = memoryview(told)  # type: ignore[arg-type]
-        self.take = take
+        self.values: memoryview[int] = memoryview(self.told)  # type: ignore[arg-type]
+        self.ids = take if isinstance(take, Rising) else None
+        self.take: Take = _left if isinstance(take, Rising) else take
+        self.kept = 0  # frames, by their ids alone
+        self.other = other  # frames that begin as these do, and go on otherwise
         self.scan = scanner()
 
 
@@ -155,8 +188,8 @@ class VenueBase(ABC):
     """The part of a `VenueStream` that is the same everywhere.
 
     A frame that begins as an earlier one did, up to `KEY_END` (looked for from `KEY_FROM` on: what stands
-    before says kind and market), is read by `scan` and its rows are kept or left by a `Take`. All others,
-    and those that these do not take, are read by typed decoders.
+    before says kind and market), is read by `scan` if it goes on like one, and its rows are kept or left by
+    a `Take`. All others, and those that these do not take, are read by typed decoders and learnt from.
     """
 
     VENUES: ClassVar[tuple[str, ...]]
@@ -178,11 +211,15 @@ class VenueBase(ABC):
         self.typed = 0  # frames the typed decoders read; a venue that changes what it sends shows here
         self.refused = 0
         self.refusals: list[Refusal] = []
-        self.exch_ns = 0  # of the last frame, 0 where it says none
-        self.unknown_symbol = ""  # named by the last frame, which was ignored for it
+        self._lost: set[str] = set()  # symbols whose book is to be asked for, of venues that are asked
+        self._exch_ns = 0
+        self._unknown_symbol = ""
+        self._read_by: Quick | None = None  # the last frame; None where a typed decoder read it
         self._recv_ns = 0
         self._audits: list[Audit] = []
         self._quick: dict[bytes, Quick] = {}
+        self._tried: Counter[bytes] = Counter()  # typed frames, by how they begin, that might be learnt from
+        self._like = False  # whether the last typed frame was like one seen before
         for market, instrument in instruments.items():
             self.add(market, instrument)
 
@@ -195,16 +232,26 @@ class VenueBase(ABC):
         if recv_ns < self._recv_ns:
             recv_ns = self._recv_ns
         self._recv_ns = recv_ns
-        self.unknown_symbol = ""
         quick = self._quick.get(payload[: payload.find(self.KEY_END, self.KEY_FROM)])
-        if quick is not None:
-            n = quick.scan(payload, quick.table, quick.told, out.storage, out.used, recv_ns)
+        while quick is not None:
+            n = quick.scan(
+                payload, quick.table_at, quick.told_at, out.address, out.capacity, out.used, recv_ns
+            )
             if n >= 0:
-                self.exch_ns = quick.values[EXCH_NS]
+                self._read_by = quick
+                ids = quick.ids
+                if ids is not None and ids.last < (number := quick.values[_ID]) and not self._lost:
+                    ids.last = number
+                    out.used += n
+                    quick.kept += 1
+                    return ()
                 wanted = quick.take(quick, n, name, recv_ns, payload, out)
                 if wanted is not None:
                     return wanted
-        self.exch_ns = 0
+                break
+            quick = quick.other
+        self._like = quick is not None
+        self._begin(recv_ns)
         self.typed += 1
         used = out.used
         try:
@@ -212,6 +259,26 @@ class VenueBase(ABC):
         except NOT_UNDERSTOOD as error:
             out.cut(used)
             return self._refuse(recv_ns, str(error), payload)
+
+    @property
+    def exch_ns(self) -> int:
+        """Of the last frame, 0 where it says none."""
+        return self._exch_ns if self._read_by is None else self._read_by.values[EXCH_NS]
+
+    @property
+    def unknown_symbol(self) -> str:
+        """Named by the last frame, which was ignored for it."""
+        return "" if self._read_by is not None else self._unknown_symbol
+
+    def heard(self) -> Counter[str]:
+        """Messages by kind."""
+        heard = Counter(self.messages)
+        for quick in self._quick.values():
+            likes: Quick | None = quick
+            while likes is not None:
+                heard[likes.name] += likes.kept
+                likes = likes.other
+        return +heard
 
     def on_rest(self, asked: Fetch, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         recv_ns = self._begin(recv_ns)
@@ -249,23 +316,33 @@ class VenueBase(ABC):
     @abstractmethod
     def polls(self) -> tuple[Poll, ...]: ...
 
-    def _learn(self, payload: bytes, name: str, state: MarketState, table: np.ndarray, take: Take) -> None:
-        """Frames that begin like this one, which was understood, are read quickly from now on."""
+    def _learn(
+        self, payload: bytes, name: str, state: MarketState, layout: Layout, take: Take | Rising
+    ) -> None:
+        """Frames like this one, which was understood, are read quickly from now on."""
         key = payload[: payload.find(self.KEY_END, self.KEY_FROM)]
-        if key in self._quick or len(self._quick) >= _MOST_QUICK:
+        if self._like or self._tried[key] >= _MOST_TRIES or len(self._quick) >= _MOST_QUICK:
             return
-        told = told_of(state.market, state.instrument)
-        if told is not None:
-            self._quick[key] = Quick(name, state, table, told, take)
+        self._tried[key] += 1
+        table, known = template(layout, payload, len(key), state.symbol), self._quick.get(key)
+        if table is None:
+            return
+        likes = known
+        while likes is not None:
+            if np.array_equal(likes.table, table):
+                return  # a value was refused
+            likes = likes.other
+        self._quick[key] = Quick(name, state, table, take, known)
 
     def _begin(self, recv_ns: int) -> int:
         self._recv_ns = max(self._recv_ns, recv_ns)
-        self.exch_ns = 0
-        self.unknown_symbol = ""
+        self._read_by = None
+        self._exch_ns = 0
+        self._unknown_symbol = ""
         return self._recv_ns
 
     def _refuse(self, recv_ns: int, reason: str, payload: bytes) -> tuple[Wanted, ...]:
-        self.exch_ns = 0
+        self._exch_ns = 0
         self.refused += 1
         if len(self.refusals) < EXAMPLES:
             excerpt = payload[:_EXCERPT].decode("utf-8", "replace")
@@ -274,16 +351,16 @@ class VenueBase(ABC):
 
     def _unknown(self, symbol: str) -> None:
         self.messages["unknown symbol"] += 1
-        self.unknown_symbol = symbol
+        self._unknown_symbol = symbol
 
     def _stamp(self, stamp: int) -> int:
         """Exchange time in ns of milliseconds, or of microseconds where they are that large; 0 for none."""
-        self.exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
-        return self.exch_ns
+        self._exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
+        return self._exch_ns
 
     def _counters(self) -> dict[str, Any]:
         return {
-            "messages": dict(self.messages),
+            "messages": dict(self.heard()),
             "level_updates": self.level_updates,
             "not_market": self.not_market,
             "duplicate_prints": self.duplicate_prints,

@@ -16,15 +16,15 @@ import msgspec
 import numpy as np
 
 from bot.core.errors import BadInput
-from bot.core.units import NS_PER_MS, NS_PER_S, NS_PER_US
+from bot.core.units import NS_PER_MS, NS_PER_S
 from bot.market.events import Flag, Kind, RowBuffer, copied
 from bot.market.instruments import Contract, Instrument
 from bot.market.venues import binance_session as session
 from bot.market.venues import binance_wire as wire
 from bot.market.venues.base import (
-    FIRST_MICROSECOND,
     MarketState,
     Quick,
+    Rising,
     Take,
     VenueBase,
     amount,
@@ -32,9 +32,10 @@ from bot.market.venues.base import (
     reading,
 )
 from bot.market.venues.depth_sync import BUFFER_LIMIT, Change, DepthSync, Rule, Verdict
+from bot.market.venues.layout import Layout, Told
 from bot.market.venues.levels import decode_book
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Progress, Wanted
-from bot.market.venues.scan import FIRST_VALUE, Told
+from bot.market.venues.scan import FIRST_VALUE
 
 USDM = "binance-usdm"
 COINM = "binance-coinm"
@@ -124,11 +125,11 @@ class BinanceStream(VenueBase):
         }
         super().__init__(instruments)
         depth = wire.depth_layout(needs_prev=self.venue != SPOT)
-        self._quick_kinds: dict[type, tuple[str, np.ndarray, Take]] = {
-            wire.Depth: ("depthUpdate", depth, self._take_depth),
-            wire.Trade: ("trade", wire.TRADE_LAYOUT, self._take_print),
-            wire.AggTrade: ("aggTrade", wire.AGG_TRADE_LAYOUT, self._take_print),
-            wire.BookTicker: ("bookTicker", wire.BOOK_TICKER_LAYOUT, self._take_touch),
+        self._quick_kinds: dict[type, tuple[str, Layout, Callable[[MarketState], Take | Rising]]] = {
+            wire.Depth: ("depthUpdate", depth, lambda _: self._take_depth),
+            wire.Trade: ("trade", wire.TRADE_LAYOUT, lambda market: market.print_ids),
+            wire.AggTrade: ("aggTrade", wire.AGG_TRADE_LAYOUT, lambda market: market.print_ids),
+            wire.BookTicker: ("bookTicker", wire.BOOK_TICKER_LAYOUT, lambda market: market.touch_ids),
         }
 
     def connections(self, hosts: Hosts) -> tuple[Connect, ...]:
@@ -158,7 +159,7 @@ class BinanceStream(VenueBase):
 
     def progress(self) -> dict[int, Progress]:
         return {
-            b.market: Progress(b.sync.last, b.last_touch, b.last_print)
+            b.market: Progress(b.sync.last, b.touch_ids.last, b.print_ids.last)
             for b in self.books.values()
             if b.sync.synced
         }
@@ -185,8 +186,9 @@ class BinanceStream(VenueBase):
         wanted = self._handlers[message.__class__](message, recv_ns, out)
         quick = self._quick_kinds.get(message.__class__)
         if quick is not None and payload.startswith(wire.COMBINED) and message.s in self.books:  # type: ignore[union-attr]
-            name, table, take = quick
-            self._learn(payload, name, self.books[message.s], table, take)  # type: ignore[union-attr]
+            name, layout, take_of = quick
+            book = self.books[message.s]  # type: ignore[union-attr]
+            self._learn(payload, name, book, layout, take_of(book))
         return wanted
 
     def _book(self, symbol: str) -> BookState | None:
@@ -319,11 +321,10 @@ class BinanceStream(VenueBase):
             return ()
         price, lots, trade_id = book.ticks(message.p), book.lots(message.q), message.t
         stamp = message.T or message.E
-        self.exch_ns = exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
-        if trade_id <= book.last_print and not book.is_new(trade_id):
+        exch_ns = self._stamp(stamp)
+        if not book.print_ids.is_new(trade_id):
             self.duplicate_prints += 1
             return ()
-        book.last_print = trade_id
         flags = _PRINTS.get(message.X, _NOT_MARKET)
         if flags == _NOT_MARKET or not price or not lots:  # NA prints have neither price nor size
             flags |= _NOT_MARKET
@@ -352,33 +353,10 @@ class BinanceStream(VenueBase):
         bid, bid_lots = ticks(message.b), lots(message.B)
         ask, ask_lots = ticks(message.a), lots(message.A)
         stamp = message.T or message.E
-        self.exch_ns = exch_ns = stamp * (NS_PER_MS if stamp < FIRST_MICROSECOND else NS_PER_US)
-        if update_id > book.last_touch or book.is_new_touch(update_id):
-            book.last_touch = update_id
+        exch_ns = self._stamp(stamp)
+        if book.touch_ids.is_new(update_id):
             out.put_touch(recv_ns, exch_ns, book.market, bid, bid_lots, ask, ask_lots, update_id)
             self.messages["bookTicker"] += 1
-        return ()
-
-    def _take_print(
-        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
-    ) -> tuple[Wanted, ...] | None:
-        book, trade_id = quick.state, quick.values[_ID]
-        if trade_id <= book.last_print:
-            return None
-        book.last_print = trade_id
-        out.used += n
-        self.messages[quick.name] += 1
-        return ()
-
-    def _take_touch(
-        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
-    ) -> tuple[Wanted, ...] | None:
-        book, update_id = quick.state, quick.values[_ID]
-        if update_id <= book.last_touch:
-            return None
-        book.last_touch = update_id
-        out.used += n
-        self.messages["bookTicker"] += 1
         return ()
 
     def _mark_price(self, message: wire.MarkPrice, recv_ns: int, out: RowBuffer) -> tuple[Wanted, ...]:

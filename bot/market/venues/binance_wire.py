@@ -13,11 +13,10 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 from msgspec import Meta, Raw, Struct
 
 from bot.market.events import Flag
-from bot.market.venues.scan import Form, Key, Means, Told, layout
+from bot.market.venues.layout import Form, Key, Layout, Means, Told
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Stamp = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
@@ -256,8 +255,8 @@ def _of_print(id_key: str, nature: str) -> list[Key]:
     ]
 
 
-def depth_layout(*, needs_prev: bool) -> np.ndarray:
-    return layout(
+def depth_layout(*, needs_prev: bool) -> Layout:
+    return Layout(
         Form.CHANGES,
         _inner(
             "depthUpdate",
@@ -270,11 +269,11 @@ def depth_layout(*, needs_prev: bool) -> np.ndarray:
     )
 
 
-TRADE_LAYOUT = layout(Form.PRINTS, _inner("trade", *_of_print("t", "MARKET")))
-AGG_TRADE_LAYOUT = layout(
+TRADE_LAYOUT = Layout(Form.PRINTS, _inner("trade", *_of_print("t", "MARKET")))
+AGG_TRADE_LAYOUT = Layout(
     Form.PRINTS, _inner("aggTrade", *_of_print("a", AGGREGATE)), flags=int(Flag.AGGREGATE)
 )
-BOOK_TICKER_LAYOUT = layout(
+BOOK_TICKER_LAYOUT = Layout(
     Form.TOUCH,
     _inner(
         "bookTicker",

@@ -20,8 +20,9 @@ from bot.market.venues import bybit_wire as wire
 from bot.market.venues.base import Quick, amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
+from bot.market.venues.layout import Told
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
-from bot.market.venues.scan import FIRST_VALUE, VALUES, Told
+from bot.market.venues.scan import FIRST_VALUE, VALUES
 
 LINEAR = "bybit-linear"
 HOSTS = Hosts(ws="wss://stream.bybit.com", rest="https://api.bybit.com")
@@ -116,7 +117,7 @@ class BybitStream(ChainedStream):
 
     def _renewed(self, book: ChainedBook) -> None:
         self._tickers.pop(book.symbol, None)
-        book.last_touch = 0
+        book.touch_ids.last = 0
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         topic = wire.topic_of(payload)
@@ -143,7 +144,7 @@ class BybitStream(ChainedStream):
         if book is None:
             return
         if depth == "1" and symbol in self._touch_topics:
-            self._learn(payload, "touch", book, wire.TOUCH_LAYOUT, self._take_touch)
+            self._learn(payload, "touch", book, wire.TOUCH_LAYOUT, book.touch_ids)
         elif self._book_topics.get(symbol) == topic:
             self._learn(payload, "orderbook", book, wire.CHANGE_LAYOUT, self._take_change)
 
@@ -221,14 +222,6 @@ class BybitStream(ChainedStream):
     def _is_its_topic(self, book: ChainedBook, payload: bytes) -> bool:
         return payload.startswith(self._book_topics[book.symbol].encode(), len(wire.TOPIC_FIRST))
 
-    def _take_touch(
-        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
-    ) -> tuple[Wanted, ...] | None:
-        if quick.state.is_new_touch(quick.values[_ID]):
-            out.used += n
-            self.messages["touch"] += 1
-        return self._ask(recv_ns) if self._lost else ()
-
     def _touch(self, book: ChainedBook, message: wire.Book, recv_ns: int, out: RowBuffer) -> None:
         """Depth 1 comes as snapshots only; the same one again after 3 s of silence."""
         exch_ns = self._stamp(message.cts or message.ts)
@@ -240,7 +233,7 @@ class BybitStream(ChainedStream):
             self.messages["other"] += 1
             return
         self._touch_topics.add(book.symbol)
-        if book.is_new_touch(message.data.u):
+        if book.touch_ids.is_new(message.data.u):
             out.put_touch(recv_ns, exch_ns, book.market, *max(bids), *min(asks), message.data.u)
             self.messages["touch"] += 1
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-import numpy as np
 from msgspec import Meta, Raw, Struct
 
-from bot.market.venues.scan import Form, Key, Means, Told, layout
+from bot.market.venues.layout import Form, Key, Layout, Means, Told
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Stamp = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
@@ -137,8 +136,8 @@ BOOK_ANSWER = msgspec.json.Decoder(BookAnswer)
 RATIO_ANSWER = msgspec.json.Decoder(RatioAnswer)
 
 
-def _book_layout(form: Form, kind: str) -> np.ndarray:
-    return layout(
+def _book_layout(form: Form, kind: str) -> Layout:
+    return Layout(
         form,
         [
             Key("type", Means.ONLY, words=(kind, "")),
@@ -156,7 +155,7 @@ def _book_layout(form: Form, kind: str) -> np.ndarray:
 
 CHANGE_LAYOUT = _book_layout(Form.CHANGES, "delta")
 TOUCH_LAYOUT = _book_layout(Form.BEST_LEVELS, "snapshot")
-TRADES_LAYOUT = layout(
+TRADES_LAYOUT = Layout(
     Form.PRINTS,
     [
         Key("data", Means.EACH, 1),

@@ -34,7 +34,6 @@ class ChainedStream(VenueBase):
 
     def __init__(self, instruments: Mapping[int, Instrument]) -> None:
         self.books: dict[str, ChainedBook] = {}
-        self._lost: set[str] = set()  # symbols whose book is to be asked for
         self._asked_ns: deque[int] = deque(maxlen=ASKS_AN_HOUR)
         super().__init__(instruments)
 
@@ -57,7 +56,9 @@ class ChainedStream(VenueBase):
         return {symbol: book.synced for symbol, book in self.books.items()}
 
     def progress(self) -> dict[int, Progress]:
-        return {b.market: Progress(b.last, b.last_touch, b.prints) for b in self.books.values() if b.synced}
+        return {
+            b.market: Progress(b.last, b.touch_ids.last, b.prints) for b in self.books.values() if b.synced
+        }
 
     def status(self) -> dict[str, Any]:
         books = {

@@ -14,7 +14,6 @@ import re
 from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_S
@@ -24,8 +23,9 @@ from bot.market.venues import hyperliquid_wire as wire
 from bot.market.venues.base import Quick, Take, amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import MOST_LEVELS, ChainedStream
+from bot.market.venues.layout import Layout, Told
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Wanted
-from bot.market.venues.scan import FIRST_VALUE, Told
+from bot.market.venues.scan import FIRST_VALUE
 
 HYPERLIQUID = "hyperliquid"
 HOSTS = Hosts(ws="wss://api.hyperliquid.xyz", rest="https://api.hyperliquid.xyz")
@@ -55,10 +55,10 @@ class HyperliquidStream(ChainedStream):
 
     def __init__(self, instruments: Mapping[int, Instrument]) -> None:
         self._fast: set[str] = set()  # coins whose book comes fast
-        self._quick_kinds: dict[str, tuple[np.ndarray, Take]] = {
-            "l2Book": (wire.BOOK_LAYOUT, self._take_book),
-            "bbo": (wire.TOUCH_LAYOUT, self._take_touch),
-            "trades": (wire.TRADES_LAYOUT, self._take_trades),
+        self._quick_kinds: dict[str, tuple[str, Layout, Take | None]] = {
+            "l2Book": ("snapshot", wire.BOOK_LAYOUT, self._take_book),
+            "bbo": ("touch", wire.TOUCH_LAYOUT, None),  # by its ids
+            "trades": ("trade", wire.TRADES_LAYOUT, self._take_trades),
         }
         super().__init__(instruments)
 
@@ -96,7 +96,7 @@ class HyperliquidStream(ChainedStream):
 
     def _renewed(self, book: ChainedBook) -> None:
         self._fast.discard(book.symbol)
-        book.last_touch = 0
+        book.touch_ids.last = 0
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         head = wire.HEAD.decode(payload)
@@ -114,8 +114,8 @@ class HyperliquidStream(ChainedStream):
             self.messages["other"] += 1
         begins = _BEGINS.match(payload)
         if begins is not None and (book := self.books.get(begins[2].decode())) is not None:
-            channel = begins[1].decode()
-            self._learn(payload, channel, book, *self._quick_kinds[channel])
+            kind, layout, take = self._quick_kinds[begins[1].decode()]
+            self._learn(payload, kind, book, layout, take or book.touch_ids)
         return self._ask(recv_ns) if self._lost else ()
 
     def _order_book(self, name: str, message: wire.Book, recv_ns: int, out: RowBuffer) -> None:
@@ -159,14 +159,6 @@ class HyperliquidStream(ChainedStream):
         self.level_updates += n - 2
         return self._ask(recv_ns) if self._lost else ()
 
-    def _take_touch(
-        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
-    ) -> tuple[Wanted, ...]:
-        if quick.state.is_new_touch(quick.values[_ID]):
-            out.used += n
-            self.messages["touch"] += 1
-        return self._ask(recv_ns) if self._lost else ()
-
     def _take_trades(
         self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
     ) -> tuple[Wanted, ...] | None:
@@ -188,7 +180,7 @@ class HyperliquidStream(ChainedStream):
         exch_ns = self._stamp(message.time)
         best_bid = book.ticks(bid.px), book.lots(bid.sz)
         best_ask = book.ticks(ask.px), book.lots(ask.sz)
-        if book.is_new_touch(message.time):
+        if book.touch_ids.is_new(message.time):
             out.put_touch(recv_ns, exch_ns, book.market, *best_bid, *best_ask, message.time)
             self.messages["touch"] += 1
 

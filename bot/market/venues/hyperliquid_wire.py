@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from bot.market.venues.scan import Form, Key, Means, Told, layout
+from bot.market.venues.layout import Form, Key, Layout, Means, Told
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Stamp = Annotated[int, Meta(ge=0, le=9_000_000_000_000_000)]
@@ -67,7 +67,7 @@ TOUCH = msgspec.json.Decoder(Touch)
 TRADES = msgspec.json.Decoder(list[Print])
 CONTEXT = msgspec.json.Decoder(AssetContext)
 
-BOOK_LAYOUT = layout(
+BOOK_LAYOUT = Layout(
     Form.BOOK,
     [
         Key("data", Means.INTO, 1),
@@ -77,7 +77,7 @@ BOOK_LAYOUT = layout(
         Key("fast", Means.EITHER, Told.SIDE, ("true", "false"), within=1, needed=False),
     ],
 )
-TOUCH_LAYOUT = layout(
+TOUCH_LAYOUT = Layout(
     Form.BEST_LEVELS,
     [
         Key("data", Means.INTO, 1),
@@ -86,7 +86,7 @@ TOUCH_LAYOUT = layout(
         Key("bbo", Means.BEST, within=1),
     ],
 )
-TRADES_LAYOUT = layout(
+TRADES_LAYOUT = Layout(
     Form.PRINTS,
     [
         Key("data", Means.EACH, 1),

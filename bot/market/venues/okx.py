@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from bot.core.errors import BadInput
 from bot.core.units import NS_PER_MS
@@ -23,9 +22,10 @@ from bot.market.venues import okx_wire as wire
 from bot.market.venues.base import Quick, Take, amount, positive, reading
 from bot.market.venues.chain import ChainedBook
 from bot.market.venues.chained import ChainedStream
+from bot.market.venues.layout import Layout, Told
 from bot.market.venues.okx_checksum import TextBook
 from bot.market.venues.protocol import Asked, Connect, Fetch, Hosts, Poll, Reconnect, Wanted
-from bot.market.venues.scan import FIRST_VALUE, Told
+from bot.market.venues.scan import FIRST_VALUE
 
 OKX = "okx"
 HOSTS = Hosts(ws="wss://ws.okx.com:8443", rest="https://www.okx.com")
@@ -70,10 +70,10 @@ class OkxStream(ChainedStream):
             "tickers": self._tickers,
             "liquidation-orders": self._liquidations,
         }
-        self._quick_kinds: dict[str, tuple[np.ndarray, Take]] = {
-            "books": (wire.CHANGE_LAYOUT, self._take_change),
-            "bbo-tbt": (wire.TOUCH_LAYOUT, self._take_touch),
-            "trades": (wire.TRADES_LAYOUT, self._take_trades),
+        self._quick_kinds: dict[str, tuple[str, Layout, Take | None]] = {
+            "books": ("books", wire.CHANGE_LAYOUT, self._take_change),
+            "bbo-tbt": ("touch", wire.TOUCH_LAYOUT, None),  # by its ids
+            "trades": ("trade", wire.TRADES_LAYOUT, self._take_trades),
         }
         super().__init__(instruments)
 
@@ -122,7 +122,7 @@ class OkxStream(ChainedStream):
 
     def _renewed(self, book: ChainedBook) -> None:
         self._texts.pop(book.symbol, None)
-        book.last_touch = 0
+        book.touch_ids.last = 0
 
     def _read(self, name: str, recv_ns: int, payload: bytes, out: RowBuffer) -> tuple[Wanted, ...]:
         if payload == b"pong":
@@ -142,7 +142,8 @@ class OkxStream(ChainedStream):
             self.messages["other"] += 1
         book, quick = self.books.get(head.arg.instId), self._quick_kinds.get(channel)
         if book is not None and quick is not None and payload.startswith(_ARG_FIRST):
-            self._learn(payload, channel, book, *quick)
+            name, layout, take = quick
+            self._learn(payload, name, book, layout, take or book.touch_ids)
         return self._ask(recv_ns) if self._lost else ()
 
     def _event(self, name: str, head: wire.Head) -> tuple[Wanted, ...]:
@@ -188,7 +189,7 @@ class OkxStream(ChainedStream):
             if snapshot:
                 book.join(seq, name, recv_ns)
             if seq < book.last:
-                book.last_touch = 0  # ids began anew
+                book.touch_ids.last = 0  # ids began anew
             book.last = seq
             if text is None:
                 self._texts.pop(book.symbol, None)
@@ -208,7 +209,7 @@ class OkxStream(ChainedStream):
         if not book.synced or values[_PREV] != book.last or values[_CHECKSUM] or book.symbol in self._texts:
             return None
         if values[_ID] < book.last:
-            book.last_touch = 0  # ids began anew
+            book.touch_ids.last = 0  # ids began anew
         book.last = values[_ID]
         out.used += n
         self.messages["books"] += 1
@@ -239,18 +240,9 @@ class OkxStream(ChainedStream):
             return
         self._touch_channels.add(book.symbol)
         touch_id = max(data.seqId or 0, 0)
-        if book.is_new_touch(touch_id):
+        if book.touch_ids.is_new(touch_id):
             out.put_touch(recv_ns, exch_ns, book.market, *max(bids), *min(asks), touch_id)
             self.messages["touch"] += 1
-
-    def _take_touch(
-        self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
-    ) -> tuple[Wanted, ...]:
-        self._touch_channels.add(quick.state.symbol)
-        if quick.state.is_new_touch(quick.values[_ID]):
-            out.used += n
-            self.messages["touch"] += 1
-        return self._ask(recv_ns) if self._lost else ()
 
     def _tickers(self, data: list[wire.Touch], recv_ns: int, out: RowBuffer) -> None:
         """Their touch serves where no faster channel brings one."""
@@ -274,7 +266,7 @@ class OkxStream(ChainedStream):
                 what = book.ticks(told.px), book.lots(told.sz), _side(told.side), _whole(told.tradeId)
                 prints.append((book, told, self._time(told.ts), what))
         for book, told, exch_ns, (price, lots, side, print_id) in prints:
-            if not book.is_new(print_id):
+            if not book.print_ids.is_new(print_id):
                 self.duplicate_prints += 1
                 continue
             if book.is_history(exch_ns, recv_ns):
@@ -300,9 +292,9 @@ class OkxStream(ChainedStream):
         self, quick: Quick, n: int, name: str, recv_ns: int, payload: bytes, out: RowBuffer
     ) -> tuple[Wanted, ...] | None:
         state, print_id = quick.state, quick.values[_ID]
-        if n != 1 or print_id <= state.last_print or state.is_history(self.exch_ns, recv_ns):
+        if n != 1 or print_id <= state.print_ids.last or state.is_history(self.exch_ns, recv_ns):
             return None  # one print a frame is the rule
-        state.last_print = print_id
+        state.print_ids.last = print_id
         out.used += n
         self.messages["trade"] += 1
         return self._ask(recv_ns) if self._lost else ()

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-import numpy as np
 from msgspec import Meta, Raw, Struct
 
-from bot.market.venues.scan import Form, Key, Means, Told, layout
+from bot.market.venues.layout import Form, Key, Layout, Means, Told
 
 Id = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 
@@ -135,8 +134,8 @@ FRAMES: dict[str, msgspec.json.Decoder[Any]] = {
 _ARG = Key("arg", Means.INTO, 2)
 
 
-def _book_layout(form: Form, *keys: Key) -> np.ndarray:
-    return layout(
+def _book_layout(form: Form, *keys: Key) -> Layout:
+    return Layout(
         form,
         [
             _ARG,
@@ -154,7 +153,7 @@ def _book_layout(form: Form, *keys: Key) -> np.ndarray:
 
 CHANGE_LAYOUT = _book_layout(Form.CHANGES, Key("action", Means.ONLY, words=("update", "")))
 TOUCH_LAYOUT = _book_layout(Form.BEST_LEVELS)
-TRADES_LAYOUT = layout(
+TRADES_LAYOUT = Layout(
     Form.PRINTS,
     [
         _ARG,

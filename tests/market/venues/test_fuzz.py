@@ -160,11 +160,8 @@ def sane(rows: np.ndarray) -> None:
 
 def books_of(feed: Feed) -> list:
     return [
-        {
-            k: v
-            for k, v in vars(book).items()
-            if k in ("synced", "last", "gaps", "joins", "last_touch", "last_print")
-        }
+        {k: v for k, v in vars(book).items() if k in ("synced", "last", "gaps", "joins")}
+        | {"touch": book.touch_ids.last, "print": book.print_ids.last}
         for book in feed.stream.books.values()  # type: ignore[attr-defined]
     ]
 

@@ -132,18 +132,34 @@ def test_what_the_layout_does_not_foresee_goes_to_the_typed_decoder(odd: dict[st
     assert stream.typed == before + 1
 
 
-def test_the_order_of_keys_and_unknown_ones_change_nothing() -> None:
+def test_another_order_of_keys_and_unknown_ones_are_learnt_and_change_nothing() -> None:
     feed = VENUES["binance"].feed()
     stream = feed.stream
     assert isinstance(stream, VenueBase)
     feed.send(binance_like("trade", **TRADE))
-    turned = dict(reversed(TRADE.items())) | {"t": 8, "new": [1, "a", None], "more": -0.0 * 0 + 1.5}
-    before = stream.typed
+    turned = dict(reversed(TRADE.items())) | {"new": [1, "a", None], "more": -0.0 * 0 + 1.5}
     feed.out.take()
-    feed.send(binance_like("trade", **turned))
+    feed.send(binance_like("trade", **turned | {"t": 8}))
+    before = stream.typed
+    feed.send(binance_like("trade", **turned | {"t": 9, "new": ["b"], "more": 2}))
+    feed.send(binance_like("trade", **TRADE | {"t": 10}))
     assert stream.typed == before
-    (row,) = feed.out.take()
-    assert (row["price"], row["value"], row["side"], row["ref"]) == (651142, 1000.0, -1, 8)
+    rows = feed.out.take()
+    assert rows["ref"].tolist() == [8, 9, 10]
+    for row in rows:
+        assert (row["price"], row["value"], row["side"]) == (651142, 1000.0, -1)
+
+
+@pytest.mark.parametrize("orders", [None, True, 1.5, [], {}])
+def test_a_level_is_refused_by_both_readers_for_what_stands_beside_price_and_size(orders: Any) -> None:
+    quick, typed = two_feeds(VENUES["hyperliquid"])
+    level = {"px": "84143.0", "sz": "1", "n": orders}
+    book = {"coin": "BTC", "time": T0 // 1_000_000, "levels": [[level], []], "fast": True}
+    quick.stream.on_frame("public", T0 + S, encode({"channel": "l2Book", "data": book}), quick.out)
+    with nothing_learnt():
+        typed.stream.on_frame("public", T0 + S, encode({"channel": "l2Book", "data": book}), typed.out)
+    assert quick.stream.refused == 1
+    assert said(quick.stream, quick.out) == said(typed.stream, typed.out)
 
 
 def test_a_message_that_does_not_fit_grows_the_buffer() -> None:
